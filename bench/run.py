@@ -1,0 +1,364 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Runs the benchmarks with several allocators, interleaved, and compares them.
+
+    run.py quick          a few minutes: a first impression
+    run.py full           the standard protocol
+    run.py list           what there is
+
+Every run is a fresh process with the allocator preloaded, and each process first proves which library
+serves malloc.  Allocators take turns, and the order changes from round to round, so that a slow phase of
+the machine meets all of them.  A benchmark is one row of ROWS; what it prints as key=value is a metric.
+"""
+
+import argparse
+import csv
+import os
+import pathlib
+import platform
+import re
+import shlex
+import statistics
+import subprocess
+import sys
+from dataclasses import dataclass
+
+REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
+TIMEOUT_SECONDS = 600
+
+
+@dataclass(frozen=True)
+class Metric:
+    key: str
+    unit: str
+    higher_is_better: bool = False
+    percentiles: bool = False  # print P95 and P99 over the runs
+
+
+@dataclass(frozen=True)
+class Row:
+    name: str
+    program: str
+    full: str  # arguments
+    quick: str
+    metrics: tuple
+    runs: int = 10
+    quick_runs: int = 3
+    floor: bool = False  # runs on the floor allocator, so that time above the floor can be told
+
+
+SPEED = Metric("ops_per_s", "ops/s", higher_is_better=True)
+PEAK = Metric("peak_kib", "KiB")
+LIVE = Metric("live_kib", "KiB")
+FAULTS = Metric("faults", "faults")
+TIME = Metric("ns_per_op", "ns", percentiles=True)
+
+
+def random_mixed(working_set, floor=False):
+    return Row(f"random mixed, ws {working_set:,}", "random_mixed", f"20000000 {working_set} 1",
+               f"5000000 {working_set} 1", (SPEED, LIVE), floor=floor)
+
+
+def battle(blocks):
+    memory = tuple(Metric(key, "KiB") for key in ("peak_kib", "freed_kib", "flushed_kib", "idle_kib"))
+    return Row(f"battle, {blocks:,} blocks", "battle", f"{blocks}", f"{blocks} 16 0", (SPEED, *memory),
+               runs=5)
+
+
+def scenario(name):
+    return Row(f"scenario {name}", "scenarios", name, name, (TIME, FAULTS, PEAK), runs=50, quick_runs=10)
+
+
+ROWS = (
+    random_mixed(400, floor=True),
+    random_mixed(10000),
+    random_mixed(100000),
+    random_mixed(1000000),
+    Row("larson, 1 thread", "larson", "5 8 1000 1024 100 4141 1", "1 8 1000 1024 100 4141 1", (SPEED, PEAK),
+        runs=5),
+    Row("larson, 4 threads", "larson", "5 8 1000 1024 100 4141 4", "1 8 1000 1024 100 4141 4", (SPEED, PEAK),
+        runs=5),
+    battle(1000000),
+    battle(5000000),
+    scenario("json"),
+    scenario("mir"),
+    scenario("vm"),
+    scenario("mixed"),
+)
+
+# Peers are looked up by name, so that any distribution's will do.
+PEERS = (
+    ("mimalloc", r"libmimalloc\.so[.\d]*"),
+    ("jemalloc", r"libjemalloc\.so[.\d]*"),
+    ("tcmalloc", r"libtcmalloc_minimal\.so[.\d]*"),
+    ("tbbmalloc", r"libtbbmalloc_proxy\.so[.\d]*"),
+)
+
+
+# ---- Allocators -----------------------------------------------------------------------------------
+
+
+def installed_libraries():
+    for ldconfig in ("ldconfig", "/sbin/ldconfig"):
+        try:
+            output = subprocess.run([ldconfig, "-p"], capture_output=True, text=True, check=True).stdout
+        except (OSError, subprocess.CalledProcessError):
+            continue
+        return dict(re.findall(r"^\s+(\S+) \([^)]*\) => (\S+)$", output, re.MULTILINE))
+    return {}
+
+
+def find_allocators(build, extra):
+    """name -> path of the library to preload; '' for the one the program has anyway."""
+    allocators = {"glibc": ""}
+    ours = build / "libhakmem.so"
+    if ours.exists():
+        allocators["hakmem"] = str(ours)
+    libraries = installed_libraries()
+    for name, pattern in PEERS:
+        found = sorted(path for library, path in libraries.items() if re.fullmatch(pattern, library))
+        if found:
+            allocators[name] = found[-1]
+    for item in extra:
+        name, equals, path = item.partition("=")
+        if not equals or (path and not os.path.exists(path)):
+            sys.exit(f"run.py: --alloc {item}: expected NAME=LIBRARY.so")
+        allocators[name] = os.path.abspath(path) if path else ""
+    return allocators
+
+
+# ---- Running --------------------------------------------------------------------------------------
+
+
+def run_once(build, row, arguments, library):
+    """The metrics that one process printed, or a message."""
+    expect = os.path.basename(library) if library else "libc.so"
+    words = shlex.split(arguments)
+    command = [str(build / "bench" / f"bench_{row.program}"), *words, "--expect", expect]
+    environment = {name: value for name, value in os.environ.items() if name != "LD_PRELOAD"}
+    if library:
+        environment["LD_PRELOAD"] = library
+    try:
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False,
+                              timeout=TIMEOUT_SECONDS)
+    except subprocess.TimeoutExpired:
+        return None, f"no end after {TIMEOUT_SECONDS} s"
+    except OSError as error:
+        return None, f"{error} (run `make` first)"
+    if done.returncode != 0:
+        lines = done.stderr.strip().splitlines() or ["no message"]
+        return None, f"exit status {done.returncode}: {lines[-1]}"
+    return dict(re.findall(r"(\w+)=(\S+)", done.stdout)), None
+
+
+def run_row(build, row, allocators, quick, runs):
+    """allocator -> list of what each run printed; failures are told on stderr and kept out."""
+    results = {name: [] for name in allocators}
+    arguments = row.quick if quick else row.full
+    names = list(allocators)
+    for turn in range(runs):
+        for name in names[turn % len(names):] + names[:turn % len(names)]:
+            if name == "floor" and not row.floor:
+                continue
+            values, problem = run_once(build, row, arguments, allocators[name])
+            if problem:
+                print(f"  {name}: {problem}", file=sys.stderr)
+            else:
+                results[name].append(values)
+    return {name: found for name, found in results.items() if found}
+
+
+# ---- Figures --------------------------------------------------------------------------------------
+
+
+def series(found, metric):
+    return sorted(float(values[metric.key]) for values in found if metric.key in values)
+
+
+def percentile(values, percent):
+    """The smallest value that at least `percent` % of the values do not exceed."""
+    return values[max(0, -(-len(values) * percent // 100) - 1)]
+
+
+def ratio(metric, value, best):
+    """Above 1: better than the best peer."""
+    if value == best:
+        return 1.0
+    if value == 0 or best == 0:
+        return float("inf") if (best == 0) == metric.higher_is_better else 0.0
+    return value / best if metric.higher_is_better else best / value
+
+
+def nanoseconds(found):
+    return statistics.median(float(v["seconds"]) / float(v["ops"]) * 1e9 for v in found)
+
+
+def number(value):
+    if value >= 1e6:
+        return f"{value / 1e6:,.2f} M"
+    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}"
+
+
+def best_of(medians, metric):
+    peers = [value for name, value in medians.items() if name not in ("hakmem", "floor")]
+    if not peers:
+        return None
+    return max(peers) if metric.higher_is_better else min(peers)
+
+
+def print_metric(results, metric):
+    """Returns (hakmem's median, best peer's, ratio) for the summary, or None."""
+    values = {name: series(found, metric) for name, found in results.items()}
+    values = {name: found for name, found in values.items() if found}
+    medians = {name: statistics.median(found) for name, found in values.items()}
+    best = best_of(medians, metric)
+    extra = f"{'P95':>10} {'P99':>10}" if metric.percentiles else ""
+    print(f"  {metric.key + ' (' + metric.unit + ')':22} {'median':>10} {'min':>10} {'max':>10} "
+          f"{'to best':>8} {extra}")
+    order = sorted(medians, key=medians.get, reverse=metric.higher_is_better)
+    for name in order:
+        found = values[name]
+        compared = f"{ratio(metric, medians[name], best):8.3f}" if best is not None else f"{'':8}"
+        extra = (f"{number(percentile(found, 95)):>10} {number(percentile(found, 99)):>10}"
+                 if metric.percentiles else "")
+        print(f"    {name:20} {number(medians[name]):>10} {number(found[0]):>10} {number(found[-1]):>10} "
+              f"{compared} {extra}".rstrip())
+    if "hakmem" not in medians or best is None:
+        return None
+    return medians["hakmem"], best, ratio(metric, medians["hakmem"], best)
+
+
+def print_above_floor(results):
+    if "floor" not in results:
+        return
+    floor = nanoseconds(results["floor"])
+    above = {name: nanoseconds(found) - floor for name, found in results.items() if name != "floor"}
+    peers = [value for name, value in above.items() if name != "hakmem"]
+    print(f"  time above the floor ({floor:.2f} ns/op)")
+    for name in sorted(above, key=above.get):
+        compared = f"{min(peers) / above[name]:8.3f}" if peers and above[name] > 0 else ""
+        print(f"    {name:20} {above[name]:>7.2f} ns {'':22} {compared}".rstrip())
+
+
+def describe_machine(build):
+    def first_line(path, pattern="(.*)"):
+        try:
+            with open(path, encoding="utf-8", errors="replace") as file:
+                found = re.search(pattern, file.read())
+        except OSError:
+            return "?"
+        return found.group(1).strip() if found else "?"
+
+    cache = re.search(r"CMAKE_BUILD_TYPE:\w+=(\S*)",
+                      (build / "CMakeCache.txt").read_text() if (build / "CMakeCache.txt").exists() else "")
+    return {
+        "processor": first_line("/proc/cpuinfo", r"model name\s*: (.*)"),
+        "processors": str(len(os.sched_getaffinity(0))),
+        "memory_kib": first_line("/proc/meminfo", r"MemTotal:\s*(\d+)"),
+        "kernel": platform.release(),
+        "libc": " ".join(platform.libc_ver()),
+        "system": first_line("/etc/os-release", r'PRETTY_NAME="?([^"\n]*)'),
+        "huge_pages": first_line("/sys/kernel/mm/transparent_hugepage/enabled"),
+        "virtual": "yes" if re.search(r"\bhypervisor\b", first_line("/proc/cpuinfo", r"flags\s*: (.*)"))
+                   else "no",
+        "build_type": cache.group(1) if cache else "?",
+    }
+
+
+class Record:
+    """Every figure of every run, one a line, below the machine's description."""
+
+    def __init__(self, path, machine, allocators):
+        self.file = open(path, "w", newline="", encoding="utf-8")
+        for key, value in machine.items():
+            self.file.write(f"# {key}: {value}\n")
+        for name, library in allocators.items():
+            self.file.write(f"# allocator {name}: {library or 'the system'}\n")
+        self.writer = csv.writer(self.file, lineterminator="\n")
+        self.writer.writerow(("benchmark", "arguments", "allocator", "run", "key", "value"))
+
+    def add(self, row, arguments, results):
+        for name, found in results.items():
+            for run, values in enumerate(found):
+                for key, value in values.items():
+                    self.writer.writerow((row.name, arguments, name, run, key, value))
+        self.file.flush()
+
+
+# ---- Command line ---------------------------------------------------------------------------------
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(description="Compares allocators on the benchmarks.")
+    parser.add_argument("command", choices=("quick", "full", "list"))
+    parser.add_argument("--build", type=pathlib.Path, default=REPOSITORY / "build" / "release",
+                        help="the build folder, with bench/ and libhakmem.so (default: %(default)s)")
+    parser.add_argument("--alloc", action="append", default=[], metavar="NAME=LIBRARY.so",
+                        help="one more allocator, or another library for a known one")
+    parser.add_argument("--only", default="", metavar="TEXT", help="benchmarks whose name contains it")
+    parser.add_argument("--allocators", metavar="NAME,NAME", help="only these")
+    parser.add_argument("--runs", type=int, help="processes for each benchmark and allocator")
+    parser.add_argument("--csv", type=pathlib.Path, help="(default: BUILD/bench-COMMAND.csv)")
+    return parser.parse_args()
+
+
+def choose_allocators(options):
+    allocators = find_allocators(options.build, options.alloc)
+    if options.allocators:
+        wanted = options.allocators.split(",")
+        missing = [name for name in wanted if name not in allocators]
+        if missing:
+            sys.exit(f"run.py: no allocator {', '.join(missing)}; there are {', '.join(allocators)}")
+        allocators = {name: allocators[name] for name in wanted}
+    floor = options.build / "bench" / "libhakmem_floor.so"
+    if floor.exists():
+        allocators["floor"] = str(floor)
+    return allocators
+
+
+def print_summary(summary):
+    if not summary:
+        return
+    print("hakmem against the best peer of each line (above 1: better)")
+    for name, metric, (ours, best, compared) in summary:
+        print(f"  {name:26} {metric.key:12} {number(ours):>10} {number(best):>10} {compared:8.3f}")
+
+
+def main():
+    options = parse_arguments()
+    quick = options.command == "quick"
+    options.build = options.build.resolve()
+    rows = [row for row in ROWS if options.only.lower() in row.name.lower()]
+    if options.command == "list":
+        for row in rows:
+            print(f"{row.name:28} bench_{row.program} {row.full}")
+        for name, library in choose_allocators(options).items():
+            print(f"{name:28} {library or 'the system'}")
+        return 0
+    allocators = choose_allocators(options)
+    machine = describe_machine(options.build)
+    path = options.csv or options.build / f"bench-{options.command}.csv"
+    record = Record(path, machine, allocators)
+    print("; ".join(f"{key}: {value}" for key, value in machine.items()))
+    summary, complete = [], True
+    for row in rows:
+        runs = options.runs or (row.quick_runs if quick else row.runs)
+        arguments = row.quick if quick else row.full
+        print(f"\n{row.name}: bench_{row.program} {arguments}, {runs} runs", flush=True)
+        results = run_row(options.build, row, allocators, quick, runs)
+        expected = {name for name in allocators if name != "floor" or row.floor}
+        complete &= all(len(results.get(name, [])) == runs for name in expected)
+        record.add(row, arguments, results)
+        for metric in row.metrics:
+            found = print_metric(results, metric)
+            if found:
+                summary.append((row.name, metric, found))
+        print_above_floor(results)
+    print()
+    print_summary(summary)
+    print(f"every run: {path}")
+    return 0 if complete else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

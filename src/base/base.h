@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Words that every file may use: branch hints, alignment arithmetic, and the sizes that the whole
+ * design rests on.  No state, no functions that are not inline.
+ */
+#ifndef HAK_BASE_BASE_H
+#define HAK_BASE_BASE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define hak_likely(x)   __builtin_expect(!!(x), 1)
+#define hak_unlikely(x) __builtin_expect(!!(x), 0)
+#define HAK_INLINE      static inline __attribute__((always_inline))
+#define HAK_COLD        __attribute__((cold, noinline))
+#define HAK_CACHE_LINE  64
+
+/* A stress build forces the rare paths: magazines of one block, purge at once (-DHAK_STRESS=1). */
+#ifndef HAK_STRESS
+#define HAK_STRESS 0
+#endif
+
+#define HAK_UNIT_SHIFT      16
+#define HAK_UNIT_BYTES      ((size_t)1 << HAK_UNIT_SHIFT)
+#define HAK_SUPERSLAB_SHIFT 21
+#define HAK_SUPERSLAB_BYTES ((size_t)1 << HAK_SUPERSLAB_SHIFT)
+#define HAK_SUPERSLAB_UNITS 32u
+#define HAK_ADDRESS_BITS    48 /* user space on x86-64 and aarch64, four-level tables */
+
+/* The smallest page that any supported kernel uses: carving touches memory in these steps. */
+#define HAK_PAGE_BYTES_MIN ((size_t)4096)
+
+#define HAK_MIN_ALIGN  ((size_t)16)
+#define HAK_SMALL_MAX  ((size_t)1024)    /* up to here malloc finds the class in a byte table */
+#define HAK_LARGE_MAX  ((size_t)1 << 20) /* the last class; above are huge blocks */
+#define HAK_BATCH_MAX  64u               /* H6: blocks moved by one operation */
+
+HAK_INLINE size_t hak_align_up(size_t n, size_t alignment) {
+    return (n + alignment - 1) & ~(alignment - 1);
+}
+
+HAK_INLINE bool hak_is_power_of_two(size_t n) {
+    return n != 0 && (n & (n - 1)) == 0;
+}
+
+HAK_INLINE size_t hak_min_size(size_t a, size_t b) {
+    return a < b ? a : b;
+}
+
+HAK_INLINE size_t hak_max_size(size_t a, size_t b) {
+    return a > b ? a : b;
+}
+
+/* Index of the highest set bit; n != 0. */
+HAK_INLINE unsigned hak_log2(size_t n) {
+    return 63u - (unsigned)__builtin_clzll((unsigned long long)n);
+}
+
+/* Keeps the compiler from moving a store across: a forked child, or a signal handler, sees the owner's stores
+ * in this order (the processors this runs on keep it for a thread's own, and fork copies what is visible). */
+#define hak_order_stores() __atomic_signal_fence(__ATOMIC_SEQ_CST)
+
+/* A free block.  `mark` exists in checked mode only (check/checked.h). */
+struct hak_block {
+    struct hak_block *next;
+    uintptr_t mark;
+};
+
+#endif

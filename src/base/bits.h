@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Runs of set bits in a word.  Superslabs keep their free units, and regions their free
+ * superslabs, as set bits; these functions find and build runs of them.
+ */
+#ifndef HAK_BASE_BITS_H
+#define HAK_BASE_BITS_H
+
+#include "base/base.h"
+
+/* A word with `count` bits set from bit `first` on; first + count <= 64. */
+HAK_INLINE uint64_t hak_bits_run(unsigned first, unsigned count) {
+    return (count >= 64 ? ~(uint64_t)0 : ((uint64_t)1 << count) - 1) << first;
+}
+
+/* The lowest position at which `count` >= 1 bits in a row are set in `word`, or -1. */
+HAK_INLINE int hak_bits_find_run(uint64_t word, unsigned count) {
+    /* Invariant: bit i of `word` says that `have` bits are set from i on. */
+    unsigned have = 1;
+    while (have < count && word) {
+        unsigned step = have < count - have ? have : count - have;
+        word &= word >> step;
+        have += step;
+    }
+    return word ? __builtin_ctzll(word) : -1;
+}
+
+/* The number of bits set in a row from bit `first` on. */
+HAK_INLINE unsigned hak_bits_run_length(uint64_t word, unsigned first) {
+    uint64_t rest = ~(word >> first);
+    return rest ? (unsigned)__builtin_ctzll(rest) : 64;
+}
+
+#endif

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The one table of options: everything else about them (names, checks, environment variables, the
+ * reference in docs/) is made from these rows.  Included with HAK_OPTION defined; no include guard.
+ *
+ *   HAK_OPTION(ID, name, TYPE, WHEN, initial, least, most, words, help)
+ *
+ *   TYPE  BOOL, INT, SIZE (bytes; K, M, G), WORD (one of `words`: its index), TEXT
+ *   WHEN  START: fixed once the process runs; RUN: hak_option_set changes it at any time
+ *   help  one line, with the unit
+ */
+HAK_OPTION(PROFILE, "profile", WORD, RUN, HAK_PROFILE_BALANCED, 0, 3, "speed|balanced|lean|learn",
+           "a set of values for the options that trade memory for speed")
+HAK_OPTION(CHECK, "check", WORD, START, HAK_CHECK_CHECKED, 0, 1, "fast|checked",
+           "checked: stop at a double free, an interior or a wild pointer, a write to a free block")
+HAK_OPTION(ON_ERROR, "on_error", WORD, RUN, HAK_ON_ERROR_ABORT, 0, 1, "abort|report",
+           "after a misuse was reported: end the process, or ignore the call and go on")
+HAK_OPTION(FOREIGN, "foreign", WORD, RUN, HAK_FOREIGN_FORWARD, 0, 1, "forward|report",
+           "a pointer of libc's own heap: hand it to libc and say so once, or treat it as a misuse")
+HAK_OPTION(VERBOSE, "verbose", BOOL, START, 0, 0, 1, NULL,
+           "write one line at start: version, program, profile, check mode")
+HAK_OPTION(STATS, "stats", BOOL, RUN, 0, 0, 1, NULL, "write statistics at exit")
+HAK_OPTION(STATS_FORMAT, "stats_format", WORD, RUN, HAK_STATS_FORMAT_TEXT, 0, 1, "text|json",
+           "how statistics are written")
+HAK_OPTION(STATS_FILE, "stats_file", TEXT, START, 0, 0, 0, NULL,
+           "where statistics go: empty for standard error, fd:N, or a file to append to (%p: the "
+           "process id)")
+HAK_OPTION(SS_OS_STATS, "ss_os_stats", BOOL, RUN, 0, 0, 1, NULL,
+           "write the counts of system calls at exit")
+HAK_OPTION(PURGE_DELAY_MS, "purge_delay_ms", INT, RUN, 1000, -1, 3600000, NULL,
+           "milliseconds that free memory is kept before it goes back to the system; -1: for ever")
+HAK_OPTION(MAGAZINE_BYTES, "magazine_bytes", SIZE, RUN, 64 << 10, 0, 64 << 20, NULL,
+           "most bytes of free blocks that a thread keeps in one size class")
+HAK_OPTION(MAGAZINE_BLOCKS, "magazine_blocks", INT, RUN, 256, 1, 2048, NULL,
+           "most free blocks that a thread keeps in one size class")

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The malloc family of hakmem.h, but for malloc and free (malloc_fast.c).
+ *
+ * Sources: malloc(3), posix_memalign(3), malloc_usable_size(3), C23 7.24.3.
+ */
+#include "front/fast_path.h"
+#include "hakmem.h"
+#include "large/huge.h"
+#include "os/page.h"
+#include "check/verify.h"
+#include "config/option.h"
+
+#include <errno.h>
+#include <string.h>
+
+static void *family_fail(int error) {
+    errno = error;
+    return NULL;
+}
+
+void *hak_calloc(size_t count, size_t size) {
+    size_t total;
+    if (__builtin_mul_overflow(count, size, &total)) return family_fail(ENOMEM);
+    if (total <= HAK_SMALL_MAX) {
+        void *block = hak_fast_malloc(total);
+        return block ? memset(block, 0, total) : NULL;
+    }
+    bool zeroed;
+    void *block = hak_slow_allocate(total, HAK_MIN_ALIGN, &zeroed);
+    if (block && !zeroed) memset(block, 0, total);
+    return block;
+}
+
+/* ---- realloc ----------------------------------------------------------------------------------- */
+
+/* A pointer that is not ours; free and malloc_usable_size would have told the same. */
+static void *family_realloc_foreign(void *pointer, size_t size) {
+    const struct hak_other_malloc *foreign = atomic_load_explicit(&hak_slow_foreign, memory_order_acquire);
+    void *result;
+    if (foreign && foreign->realloc(pointer, size, &result)) return result;
+    if (foreign) {
+        struct hak_finding finding = hak_verify(NULL, pointer);
+        if (finding.verdict == HAK_POINTER_FOREIGN) hak_verify_fail("realloc", pointer, &finding);
+    }
+    return family_fail(EINVAL);
+}
+
+static void *family_move(void *block, size_t size, size_t keep) {
+    void *moved = hak_fast_malloc(size);
+    if (!moved) return NULL;
+    memcpy(moved, block, keep < size ? keep : size);
+    hak_fast_free(block);
+    return moved;
+}
+
+void *hak_realloc(void *block, size_t size) {
+    if (!block) return hak_fast_malloc(size);
+    size_t usable = hak_slow_usable(block, "realloc");
+    if (!usable) return family_realloc_foreign(block, size);
+    if (!size) {
+        hak_fast_free(block);
+        return NULL;
+    }
+    if (size > PTRDIFF_MAX) return family_fail(ENOMEM);
+    struct hak_superslab *huge = usable > HAK_LARGE_MAX ? hak_huge_of(block) : NULL;
+    if (huge) {
+        huge = hak_huge_resize(huge, size);
+        if (huge) return huge->base;
+    }
+    /* A block that is at most twice too large stays: moving it would cost more than it frees. */
+    if (size <= usable && size >= usable / 2) return block;
+    return family_move(block, size, usable);
+}
+
+void *hak_reallocarray(void *block, size_t count, size_t size) {
+    size_t total;
+    if (__builtin_mul_overflow(count, size, &total)) return family_fail(ENOMEM);
+    return hak_realloc(block, total);
+}
+
+/* ---- Sized free -------------------------------------------------------------------------------- */
+
+static bool family_size_fits(void *block, size_t size, const char *function) {
+    struct hak_heap *heap = hak_tls.heap;
+    if (!block || !heap || !heap->mark) return true;
+    size_t usable = hak_slow_usable(block, function);
+    if (size <= usable || !usable) return usable != 0;
+    hak_verify_fail_size(function, block, size, usable);
+    return false;
+}
+
+void hak_free_sized(void *block, size_t size) {
+    if (family_size_fits(block, size, "free_sized")) hak_fast_free(block);
+}
+
+void hak_free_aligned_sized(void *block, size_t alignment, size_t size) {
+    (void)alignment; /* every block of ours has the alignment it was asked for */
+    if (family_size_fits(block, size, "free_aligned_sized")) hak_fast_free(block);
+}
+
+/* ---- Alignment --------------------------------------------------------------------------------- */
+
+static void *family_aligned(size_t alignment, size_t size) {
+    if (alignment <= HAK_MIN_ALIGN) return hak_fast_malloc(size);
+    bool zeroed;
+    return hak_slow_allocate(size, alignment, &zeroed);
+}
+
+void *hak_aligned_alloc(size_t alignment, size_t size) {
+    if (!hak_is_power_of_two(alignment)) return family_fail(EINVAL);
+    return family_aligned(alignment, size);
+}
+
+void *hak_memalign(size_t alignment, size_t size) {
+    if (alignment > PTRDIFF_MAX / 2 + 1) return family_fail(EINVAL);
+    size_t power = HAK_MIN_ALIGN;
+    while (power < alignment) power *= 2; /* as glibc: rounded up to a power of two */
+    return family_aligned(power, size);
+}
+
+int hak_posix_memalign(void **out, size_t alignment, size_t size) {
+    if (!hak_is_power_of_two(alignment) || alignment % sizeof(void *)) return EINVAL;
+    int saved = errno;
+    void *block = family_aligned(alignment, size);
+    errno = saved;
+    if (!block) return ENOMEM;
+    *out = block;
+    return 0;
+}
+
+void *hak_valloc(size_t size) {
+    return family_aligned(hak_page_bytes(), size);
+}
+
+void *hak_pvalloc(size_t size) {
+    size_t page = hak_page_bytes();
+    if (size > PTRDIFF_MAX - page) return family_fail(ENOMEM);
+    return family_aligned(page, hak_align_up(size ? size : 1, page));
+}
+
+/* ---- Sizes ------------------------------------------------------------------------------------- */
+
+size_t hak_usable_size(const void *block) {
+    if (!block) return 0;
+    size_t usable = hak_slow_usable(block, "malloc_usable_size");
+    const struct hak_other_malloc *foreign = atomic_load_explicit(&hak_slow_foreign, memory_order_acquire);
+    if (!usable && foreign && !foreign->usable(block, &usable)) {
+        struct hak_finding finding = hak_verify(NULL, block);
+        if (finding.verdict == HAK_POINTER_FOREIGN) hak_verify_fail("malloc_usable_size", block, &finding);
+    }
+    return usable;
+}
+
+size_t hak_good_size(size_t size) {
+    if (size <= HAK_LARGE_MAX) return hak_class_table[hak_class_of(size)].block_bytes;
+    return size > PTRDIFF_MAX ? size : hak_align_up(size, hak_page_bytes());
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The hot path, whole: what a malloc that finds a block in its bin executes, and a free that finds its block to
+ * be the thread's own.  No locks, no atomics but plain loads, no conditionals of the preprocessor.
+ *
+ * Everything rare looks like one of three failed compares, and goes to slow.c with the same arguments:
+ *   size >= fast_limit   a large size; no heap yet; checked mode; inside a slow path
+ *   an empty bin         a refill is due
+ *   another tag          NULL, somebody else's block, a huge one, a bad pointer; and as for fast_limit
+ *
+ * Instantiated as hak_malloc and hak_free (malloc_fast.c) and as malloc and free (preload/libc.c).
+ * tests/golden pins the number of instructions.
+ */
+#ifndef HAK_FRONT_FAST_PATH_H
+#define HAK_FRONT_FAST_PATH_H
+
+#include "front/slow.h"
+#include "heap/heap.h"
+#include "span/map.h"
+
+HAK_INLINE void *hak_fast_malloc(size_t size) {
+    struct hak_tls *tls = &hak_tls;
+    if (hak_likely(size < tls->fast_limit)) {
+        struct hak_heap *heap = tls->heap;
+        struct hak_bin *bin = hak_heap_bin_at(heap, heap->class_words[(size + 15) >> 4]);
+        struct hak_block *block = bin->head;
+        if (hak_likely(block != NULL)) {
+            bin->head = block->next;
+            bin->room++;
+            return block;
+        }
+    }
+    return hak_slow_malloc(size);
+}
+
+HAK_INLINE void hak_fast_free(void *pointer) {
+    struct hak_tls *tls = &hak_tls;
+    uint64_t class_words = tls->tag ^ hak_map_tag(pointer);
+    if (hak_likely(class_words - 2 <= 2 * HAK_CLASSES - 2)) {
+        struct hak_bin *bin = hak_heap_bin_at(tls->heap, class_words);
+        struct hak_block *block = pointer;
+        block->next = bin->head;
+        hak_order_stores(); /* H7 */
+        bin->head = block;
+        if (hak_unlikely(--bin->room < 0)) hak_slow_overflow(class_words);
+        return;
+    }
+    hak_slow_free(pointer, class_words);
+}
+
+#endif

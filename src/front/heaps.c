@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * First-class heaps and giving memory back: the calls of hakmem.h that malloc's interface lacks.
+ */
+#include "front/slow.h"
+#include "hakmem.h"
+#include "heap/bin.h"
+#include "heap/locked.h"
+#include "heap/remote.h"
+#include "heap/thread_heap.h"
+#include "large/huge.h"
+#include "policy/release.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* ---- First-class heaps ------------------------------------------------------------------------- */
+
+struct hak_heap *hak_heap_new(void) {
+    hak_slow_start();
+    struct hak_heap *heap = hak_locked_new();
+    if (!heap) errno = ENOMEM;
+    return heap;
+}
+
+static void *heaps_allocate(struct hak_heap *heap, size_t size, size_t alignment, bool *zeroed) {
+    unsigned class = 0;
+    if (size > PTRDIFF_MAX) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    if (alignment > HAK_MIN_ALIGN) class = hak_class_of_aligned(size, alignment);
+    else if (size <= HAK_LARGE_MAX) class = hak_class_of(size);
+    void *block = NULL;
+    if (class) {
+        block = hak_locked_take(heap, class, zeroed);
+    } else {
+        struct hak_superslab *huge = hak_huge_alloc(size, alignment, zeroed);
+        if (huge) {
+            hak_locked_adopt_huge(heap, huge);
+            block = huge->base;
+        }
+    }
+    if (!block) errno = ENOMEM;
+    return block;
+}
+
+void *hak_heap_malloc(struct hak_heap *heap, size_t size) {
+    bool zeroed;
+    return heaps_allocate(heap, size, HAK_MIN_ALIGN, &zeroed);
+}
+
+void *hak_heap_calloc(struct hak_heap *heap, size_t count, size_t size) {
+    size_t total;
+    bool zeroed;
+    if (__builtin_mul_overflow(count, size, &total)) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    void *block = heaps_allocate(heap, total, HAK_MIN_ALIGN, &zeroed);
+    if (block && !zeroed) memset(block, 0, total);
+    return block;
+}
+
+void *hak_heap_aligned_alloc(struct hak_heap *heap, size_t alignment, size_t size) {
+    bool zeroed;
+    if (!hak_is_power_of_two(alignment)) {
+        errno = EINVAL;
+        return NULL;
+    }
+    return heaps_allocate(heap, size, alignment, &zeroed);
+}
+
+void hak_heap_destroy(struct hak_heap *heap) {
+    if (heap) hak_locked_destroy(heap, hak_huge_free);
+}
+
+/* ---- Giving memory back ------------------------------------------------------------------------ */
+
+/* Flushes bins first to last of the calling thread. */
+static void heaps_flush(unsigned first, unsigned last) {
+    struct hak_tls *tls = &hak_tls;
+    if (tls->state != HAK_TLS_READY) return;
+    struct hak_heap *heap = hak_heap_enter(tls);
+    while (hak_remote_drain(heap)) {
+    }
+    hak_remote_send_all(heap);
+    for (unsigned class = first; class <= last; class++) {
+        if (heap->bin[class].head) hak_bin_flush(heap, class, 0, UINT32_MAX);
+    }
+    hak_heap_leave(tls);
+}
+
+void hak_tiny_magazine_flush(int class_idx) {
+    if (class_idx < 0 || (unsigned)class_idx >= HAK_CLASSES) return;
+    heaps_flush((unsigned)class_idx + 1, (unsigned)class_idx + 1);
+}
+
+void hak_tiny_magazine_flush_all(void) {
+    heaps_flush(1, HAK_CLASSES);
+}
+
+size_t hak_collect(void) {
+    hak_tiny_magazine_flush_all();
+    return hak_release_all();
+}
+
+int hak_malloc_trim(size_t pad) {
+    (void)pad; /* there is no top of the heap to leave slack at */
+    return hak_collect() != 0;
+}

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The slow paths of malloc and free.  Header: front/slow.h.
+ *
+ * Invariant H5: work on the thread's heap is bracketed by hak_heap_enter and hak_heap_leave.  In between, and
+ * in a thread whose heap is gone, calls are served by the fallback heap and by single remote frees.
+ */
+#include "front/slow.h"
+
+#include "base/counter.h"
+#include "check/checked.h"
+#include "check/verify.h"
+#include "config/option.h"
+#include "heap/locked.h"
+#include "heap/registry.h"
+#include "heap/remote.h"
+#include "heap/thread_heap.h"
+#include "large/huge.h"
+#include "os/report.h"
+#include "policy/release.h"
+
+#include <errno.h>
+
+/* One slow path in so many looks at the clock. */
+#define SLOW_TICK 64u
+
+const struct hak_other_malloc *_Atomic hak_slow_foreign;
+
+/* Has this thread a heap that it may work on now?  Makes one at its first call. */
+static bool slow_ready(struct hak_tls *tls) {
+    if (hak_likely(tls->state == HAK_TLS_READY)) return true;
+    if (tls->state != HAK_TLS_NEW) return false;
+    int saved = errno;
+    hak_report_start();
+    hak_option_init();
+    bool attached = hak_thread_heap_attach(tls);
+    errno = saved;
+    return attached;
+}
+
+void hak_slow_start(void) {
+    slow_ready(&hak_tls);
+}
+
+static void slow_tick(struct hak_heap *heap) {
+    if (hak_unlikely(++heap->slow_ops % SLOW_TICK == 0)) hak_release_tick(heap);
+}
+
+/* ---- Allocation ------------------------------------------------------------------------------- */
+
+static void *slow_fail(void) {
+    errno = ENOMEM;
+    return NULL;
+}
+
+static void *slow_huge(size_t size, size_t alignment, bool *zeroed) {
+    struct hak_superslab *huge = hak_huge_alloc(size, alignment, zeroed);
+    if (!huge && hak_release_all()) huge = hak_huge_alloc(size, alignment, zeroed);
+    return huge ? huge->base : slow_fail();
+}
+
+static void *slow_take(struct hak_tls *tls, unsigned class, bool *zeroed) {
+    if (!slow_ready(tls)) return hak_fallback_take(class, zeroed);
+    struct hak_heap *heap = hak_heap_enter(tls);
+    struct hak_block *block = hak_bin_take(heap, class, zeroed);
+    if (hak_unlikely(!block)) { /* what is free in the wrong place may be what is missing */
+        hak_bin_flush_all(heap);
+        hak_release_all();
+        block = hak_bin_take(heap, class, zeroed);
+    }
+    slow_tick(heap);
+    hak_heap_leave(tls);
+    return block;
+}
+
+void *hak_slow_allocate(size_t size, size_t alignment, bool *zeroed) {
+    struct hak_tls *tls = &hak_tls;
+    if (size > PTRDIFF_MAX || alignment > PTRDIFF_MAX) return slow_fail();
+    unsigned class = 0;
+    if (alignment > HAK_MIN_ALIGN) class = hak_class_of_aligned(size, alignment);
+    else if (size <= HAK_LARGE_MAX) class = hak_class_of(size);
+    if (!class) {
+        slow_ready(tls); /* options and fork detection, also in a thread that never asks for less */
+        return slow_huge(size, alignment, zeroed);
+    }
+    void *block = slow_take(tls, class, zeroed);
+    return block ? block : slow_fail();
+}
+
+/* Not small, or its bin is empty, or the thread is not ready. */
+static __attribute__((noinline)) void *slow_malloc_rest(size_t size) {
+    struct hak_tls *tls = &hak_tls;
+    if (tls->state == HAK_TLS_READY && size <= HAK_LARGE_MAX) {
+        struct hak_block *block = hak_bin_pop(tls->heap, hak_class_of(size));
+        if (hak_likely(block != NULL)) return block;
+    }
+    bool zeroed;
+    return hak_slow_allocate(size, HAK_MIN_ALIGN, &zeroed);
+}
+
+void *hak_slow_malloc(size_t size) {
+    struct hak_tls *tls = &hak_tls;
+    if (hak_likely(size < tls->checked_limit)) {
+        struct hak_heap *heap = tls->heap;
+        struct hak_bin *bin = hak_heap_bin_at(heap, heap->class_words[(size + 15) >> 4]);
+        struct hak_block *block = bin->head;
+        if (hak_likely(block != NULL) && hak_likely(block->mark == heap->mark)) {
+            bin->head = block->next;
+            bin->room++;
+            hak_order_stores(); /* H7 */
+            block->mark = 0;
+            return block;
+        }
+    }
+    return slow_malloc_rest(size);
+}
+
+/* ---- Free ------------------------------------------------------------------------------------- */
+
+void hak_slow_overflow(uint64_t class_words) {
+    struct hak_tls *tls = &hak_tls;
+    struct hak_heap *heap = hak_heap_enter(tls);
+    hak_bin_overflow(heap, (unsigned)class_words / 2);
+    slow_tick(heap);
+    hak_heap_leave(tls);
+}
+
+/* A block of this thread's heap that has passed the checks. */
+HAK_INLINE void slow_push(struct hak_heap *heap, uint64_t class_words, struct hak_block *block) {
+    struct hak_bin *bin = hak_heap_bin_at(heap, class_words);
+    block->mark = heap->mark;
+    block->next = bin->head;
+    hak_order_stores(); /* H7 */
+    bin->head = block;
+    if (hak_unlikely(--bin->room < 0)) hak_slow_overflow(class_words);
+}
+
+/* Another heap's block, or a call that can't work on its own heap now. */
+static void slow_send(struct hak_tls *tls, struct hak_block *block, uint32_t tag, bool ready) {
+    if (!ready) {
+        hak_remote_free_now(block, tag);
+        return;
+    }
+    struct hak_heap *heap = hak_heap_enter(tls);
+    hak_remote_free(heap, block, tag);
+    slow_tick(heap);
+    hak_heap_leave(tls);
+}
+
+static void slow_release_huge(void *pointer, const char *function) {
+    struct hak_superslab *huge = hak_huge_of(pointer);
+    if (!huge) {
+        struct hak_finding finding = hak_verify(NULL, pointer);
+        hak_verify_fail(function, pointer, &finding);
+        return;
+    }
+    hak_locked_drop_huge(huge);
+    hak_huge_free(huge);
+}
+
+static void slow_release_bad(void *pointer, const struct hak_finding *finding, const char *function) {
+    const struct hak_other_malloc *foreign = atomic_load_explicit(&hak_slow_foreign, memory_order_acquire);
+    if (finding->verdict == HAK_POINTER_FOREIGN && foreign && foreign->free(pointer)) {
+        hak_counter_add(&hak_counters.free_foreign, 1);
+        return;
+    }
+    hak_verify_fail(function, pointer, finding);
+}
+
+/* Checked mode: is another heap's block in use, as far as can be told without its owner? */
+static bool slow_remote_in_use(const struct hak_block *block, uint32_t tag) {
+    const struct hak_class *info = &hak_class_table[hak_tag_class(tag)];
+    uint32_t inverse = info->units == 1 && info->capacity > 1 ? info->inverse : 0;
+    return hak_class_divides(inverse, (uint16_t)(uintptr_t)block) &&
+           block->mark != hak_registry_get(hak_tag_owner(tag))->mark;
+}
+
+void hak_slow_release(void *pointer, uint32_t tag, const char *function) {
+    struct hak_tls *tls = &hak_tls;
+    bool known = tag && !((uintptr_t)pointer >> HAK_ADDRESS_BITS);
+    if (known && tag == HAK_TAG_HUGE) {
+        slow_release_huge(pointer, function);
+        return;
+    }
+    bool ready = slow_ready(tls);
+    struct hak_heap *heap = ready ? tls->heap : NULL;
+    bool own = known && heap && hak_tag_owner(tag) == heap->id;
+    bool checked = known && hak_registry_get(hak_tag_owner(tag))->mark;
+    if (!known || (checked && (own || !slow_remote_in_use(pointer, tag)))) {
+        struct hak_finding finding = hak_verify(heap, pointer);
+        if (finding.verdict != HAK_POINTER_VALID) {
+            slow_release_bad(pointer, &finding, function);
+            return;
+        }
+    }
+    if (own) slow_push(heap, tag ^ heap->tag, pointer);
+    else slow_send(tls, pointer, tag, ready);
+}
+
+static __attribute__((noinline)) void slow_free_rest(void *pointer, uint32_t tag) {
+    if (pointer) hak_slow_release(pointer, tag, "free");
+    else if (hak_tls.heap) hak_tls.heap->counts.free_null++;
+}
+
+void hak_slow_free(void *pointer, uint64_t class_words) {
+    struct hak_tls *tls = &hak_tls;
+    uint32_t tag = (uint32_t)class_words ^ tls->tag;
+    uint64_t checked_words = tag ^ tls->checked_tag;
+    if (hak_likely(checked_words - 2 <= 2 * HAK_CLASSES - 2 && !((uintptr_t)pointer >> HAK_ADDRESS_BITS)) &&
+        hak_likely(hak_checked_in_use(tls->heap, checked_words, pointer))) {
+        slow_push(tls->heap, checked_words, pointer);
+        return;
+    }
+    slow_free_rest(pointer, tag);
+}
+
+/* ---- Sizes ------------------------------------------------------------------------------------ */
+
+size_t hak_slow_usable(const void *pointer, const char *function) {
+    struct hak_tls *tls = &hak_tls;
+    uint32_t tag = (uintptr_t)pointer >> HAK_ADDRESS_BITS ? 0 : hak_map_tag(pointer);
+    if (tag && tag != HAK_TAG_HUGE && !hak_registry_get(hak_tag_owner(tag))->mark) {
+        return hak_class_table[hak_tag_class(tag)].block_bytes;
+    }
+    struct hak_finding finding = hak_verify(tls->state == HAK_TLS_READY ? tls->heap : NULL, pointer);
+    if (finding.verdict == HAK_POINTER_VALID) return finding.block_bytes;
+    if (finding.verdict != HAK_POINTER_FOREIGN || !atomic_load_explicit(&hak_slow_foreign, memory_order_acquire)) {
+        hak_verify_fail(function, pointer, &finding);
+    }
+    return 0;
+}

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Parking and adoption.  Header: heap/adopt.h.
+ */
+#include "heap/adopt.h"
+
+#include "heap/bin.h"
+#include "heap/registry.h"
+#include "heap/remote.h"
+#include "os/thread.h"
+#include "span/region.h"
+
+/* A parked inbox of this size is drained by the thread that sees it. */
+#define ADOPT_RELIEVE_BYTES ((size_t)64 << 10)
+
+/* Where the next raid looks first, so that raids go round.  atomic, relaxed. */
+static _Atomic uint32_t adopt_cursor;
+
+static void adopt_set_busy(struct hak_heap *heap, uint32_t busy) {
+    atomic_store_explicit(&heap->busy, busy, memory_order_relaxed);
+    hak_order_stores();
+}
+
+/* Parks a claimed heap again, or an owned one for good. */
+static void adopt_release(struct hak_heap *heap) {
+    adopt_set_busy(heap, 0);
+    hak_registry_park(heap->id, HAK_PARKED_THREAD);
+}
+
+/* Makes a heap that was claimed ready for work. */
+static struct hak_heap *adopt_claimed(struct hak_heap *heap) {
+    if (!heap) return NULL;
+    adopt_set_busy(heap, 1);
+    if (heap->torn) hak_adopt_repair(heap);
+    return heap;
+}
+
+void hak_adopt_park(struct hak_heap *heap) {
+    adopt_set_busy(heap, 1);
+    hak_remote_drain(heap);
+    hak_remote_send_all(heap);
+    hak_bin_flush_all(heap);
+    heap->thread = 0;
+    adopt_release(heap);
+}
+
+struct hak_heap *hak_adopt_heap(void) {
+    struct hak_heap *heap = adopt_claimed(hak_registry_claim_any(HAK_PARKED_THREAD, 0));
+    if (heap) adopt_set_busy(heap, 0);
+    return heap;
+}
+
+struct hak_slab *hak_adopt_slab_for(struct hak_heap *heap, unsigned class) {
+    hak_adopt_after_fork();
+    if (!hak_registry_parked_count(HAK_PARKED_THREAD)) return NULL;
+    uint32_t cursor = atomic_load_explicit(&adopt_cursor, memory_order_relaxed);
+    struct hak_heap *from = adopt_claimed(hak_registry_claim_any(HAK_PARKED_THREAD, cursor));
+    if (!from) return NULL;
+    atomic_store_explicit(&adopt_cursor, from->id, memory_order_relaxed);
+    hak_remote_drain(from);
+    if (from->bin[class].head) hak_bin_flush(from, class, 0, HAK_BATCH_MAX);
+    struct hak_slab *slab = from->cold[class].partial;
+    if (slab) {
+        hak_heap_slab_remove(from, slab);
+        from->check[class].carve_left = 0;
+        hak_slab_retag(slab, heap->id);
+        hak_heap_slab_add(heap, slab);
+    }
+    hak_remote_send_all(from);
+    adopt_release(from);
+    return slab;
+}
+
+void hak_adopt_relieve(struct hak_heap *heap, struct hak_heap *to) {
+    /* Only for the thread's own heap: a claimed heap that forwards blocks must not claim a third one. */
+    size_t waiting = atomic_load_explicit(&to->inbox_bytes, memory_order_relaxed) +
+                     atomic_load_explicit(&to->pending_bytes, memory_order_relaxed);
+    if (waiting < ADOPT_RELIEVE_BYTES ||
+        heap != hak_tls.heap || !hak_registry_claim(to->id, HAK_PARKED_THREAD)) {
+        return;
+    }
+    adopt_claimed(to);
+    hak_remote_drain(to);
+    hak_remote_send_all(to);
+    adopt_release(to);
+}
+
+void hak_adopt_collect(void) {
+    hak_adopt_after_fork();
+    uint32_t count = hak_registry_count();
+    for (uint32_t id = 1; id <= count; id++) {
+        if (!hak_registry_claim(id, HAK_PARKED_THREAD)) continue;
+        struct hak_heap *heap = adopt_claimed(hak_registry_get(id));
+        while (hak_remote_drain(heap)) {
+        }
+        hak_remote_send_all(heap);
+        hak_bin_flush_all(heap);
+        adopt_release(heap);
+    }
+}
+
+/* ---- Fork ------------------------------------------------------------------------------------- */
+
+void hak_adopt_after_fork(void) {
+    if (!hak_fork_begin()) return;
+    uint32_t count = hak_registry_count();
+    for (uint32_t id = 1; id <= count; id++) {
+        struct hak_heap *heap = hak_registry_get(id);
+        /* NULL: its thread was forked over between taking the id and entering the heap */
+        if (!heap || heap == hak_tls.heap || hak_registry_is_parked(id, HAK_PARKED_THREAD) ||
+            hak_registry_is_parked(id, HAK_PARKED_EMPTY)) {
+            continue;
+        }
+        heap->torn = atomic_load_explicit(&heap->busy, memory_order_relaxed) != 0;
+        if (heap->kind == HAK_HEAP_THREAD) hak_registry_park(id, HAK_PARKED_THREAD);
+        else atomic_store_explicit(&heap->lock, 0, memory_order_relaxed); /* P1: its holder is gone */
+    }
+    hak_registry_recount();
+    hak_fork_done();
+}
+
+static void adopt_repair_slab(struct hak_heap *heap, struct hak_slab *slab) {
+    if (!slab->class || slab->owner != heap->id || hak_map_tag(slab->base) != hak_tag_make(heap->id, slab->class)) {
+        return;
+    }
+    slab->next = slab->prev = NULL;
+    slab->listed = false;
+    if (slab->free || slab->carved < slab->capacity) hak_heap_slab_add(heap, slab);
+    else hak_heap_slab_full(heap, slab);
+}
+
+void hak_adopt_repair(struct hak_heap *heap) {
+    hak_heap_reset(heap);
+    uint32_t regions = hak_region_count();
+    for (uint32_t i = 0; i < regions; i++) {
+        struct hak_region *region = hak_region_at(i);
+        for (uint32_t slot = 0; region && slot < region->slots; slot++) {
+            struct hak_superslab *superslab = &region->superslab[slot];
+            if (atomic_load_explicit(&superslab->kind, memory_order_relaxed) != HAK_SUPERSLAB_PIECES) continue;
+            for (unsigned unit = 0; unit < HAK_SUPERSLAB_UNITS; unit++) {
+                adopt_repair_slab(heap, hak_slab_at(superslab, unit));
+            }
+        }
+    }
+}

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Refill and flush.  Header: heap/bin.h.
+ */
+#include "heap/bin.h"
+
+#include "config/option.h"
+#include "heap/adopt.h"
+#include "heap/remote.h"
+#include "os/report.h"
+
+/* Classes that hak_bin_idle looks at in one call. */
+#define BIN_IDLE_CLASSES 8u
+
+/* ---- Magazine sizes --------------------------------------------------------------------------- */
+
+static uint32_t bin_capacity_max(unsigned class) {
+    if (HAK_STRESS) return 1;
+    size_t bytes = (size_t)hak_option_int(HAK_OPTION_MAGAZINE_BYTES);
+    size_t blocks = (size_t)hak_option_int(HAK_OPTION_MAGAZINE_BLOCKS);
+    blocks = hak_min_size(blocks, bytes / hak_class_table[class].block_bytes);
+    return blocks ? (uint32_t)blocks : 1;
+}
+
+static void bin_resize(struct hak_heap *heap, unsigned class, uint32_t capacity) {
+    heap->bin[class].room += (int32_t)capacity - (int32_t)heap->cold[class].capacity;
+    heap->cold[class].capacity = capacity;
+}
+
+static void bin_grow(struct hak_heap *heap, unsigned class) {
+    uint32_t max = bin_capacity_max(class), wanted = heap->cold[class].capacity * 2;
+    bin_resize(heap, class, wanted < max ? wanted : max);
+}
+
+/* Blocks to move at once: half a magazine, H6. */
+static unsigned bin_batch(const struct hak_heap *heap, unsigned class) {
+    uint32_t half = (heap->cold[class].capacity + 1) / 2;
+    return half < HAK_BATCH_MAX ? half : HAK_BATCH_MAX;
+}
+
+/* ---- Refill ----------------------------------------------------------------------------------- */
+
+/* Notes the untouched part of the slab that was carved last (checked mode). */
+static void bin_note_carve(struct hak_heap *heap, const struct hak_slab *slab) {
+    struct hak_bin_check *check = &heap->check[slab->class];
+    size_t size = hak_class_table[slab->class].block_bytes;
+    check->carve_at = slab->base + slab->carved * size;
+    check->carve_left = (uint32_t)((slab->capacity - slab->carved) * size);
+}
+
+/* Takes a batch from one listed slab; it leaves the list when it has nothing more. */
+static bool bin_from_slab(struct hak_heap *heap, struct hak_slab *slab, struct hak_batch *batch, bool *carved) {
+    unsigned max = bin_batch(heap, slab->class);
+    *carved = !hak_slab_take(slab, max, batch);
+    bool got = !*carved || hak_slab_carve(slab, max, heap->mark, batch);
+    if (*carved && got) bin_note_carve(heap, slab);
+    if (!slab->free && slab->carved == slab->capacity) hak_heap_slab_full(heap, slab);
+    return got;
+}
+
+static bool bin_from_own_slabs(struct hak_heap *heap, unsigned class, struct hak_batch *batch) {
+    struct hak_slab *slab;
+    while ((slab = heap->cold[class].partial)) {
+        bool carved;
+        if (!bin_from_slab(heap, slab, batch, &carved)) continue; /* it was empty and has left the list */
+        if (carved) heap->counts.refill_carve++;
+        else heap->counts.refill_slab++;
+        return true;
+    }
+    return false;
+}
+
+static bool bin_from_elsewhere(struct hak_heap *heap, unsigned class, struct hak_batch *batch) {
+    bool carved;
+    /* A dedicated heap is destroyed with all its slabs: it must own them from the first block on. */
+    struct hak_slab *slab = heap->dedicated ? NULL : hak_adopt_slab_for(heap, class);
+    if (slab && bin_from_slab(heap, slab, batch, &carved)) {
+        heap->counts.refill_adopted++;
+        return true;
+    }
+    slab = hak_slab_new(heap->id, class);
+    if (!slab) {
+        heap->counts.refill_failed++;
+        return false;
+    }
+    hak_heap_slab_add(heap, slab);
+    heap->counts.refill_fresh++;
+    return bin_from_slab(heap, slab, batch, &carved);
+}
+
+struct hak_block *hak_bin_refill(struct hak_heap *heap, unsigned class, bool *zeroed) {
+    struct hak_bin *bin = &heap->bin[class];
+    struct hak_bin_cold *cold = &heap->cold[class];
+    *zeroed = false;
+    cold->refills++;
+    cold->was_refilled = 1;
+    if (cold->was_flushed) {
+        cold->was_flushed = 0;
+        bin_grow(heap, class);
+    }
+    if (hak_remote_drain(heap)) {
+        struct hak_block *block = hak_bin_pop(heap, class);
+        if (block) {
+            heap->counts.refill_inbox++;
+            return block;
+        }
+    }
+    struct hak_batch batch;
+    if (!bin_from_own_slabs(heap, class, &batch) && !bin_from_elsewhere(heap, class, &batch)) return NULL;
+    bin->head = batch.rest;
+    bin->room = (int32_t)(cold->capacity - batch.rest_count);
+    if (heap->mark && !batch.zeroed) batch.first->mark = 0;
+    *zeroed = batch.zeroed;
+    return batch.first;
+}
+
+/* ---- Flush ------------------------------------------------------------------------------------ */
+
+static void bin_return_to(struct hak_heap *heap, struct hak_slab *slab, struct hak_block *block) {
+    hak_slab_put(slab, block);
+    if (slab->used) {
+        if (!slab->listed) hak_heap_slab_partial(heap, slab);
+        return;
+    }
+    hak_heap_slab_remove(heap, slab);
+    struct hak_bin_check *check = &heap->check[slab->class];
+    if ((size_t)(check->carve_at - slab->base) < (size_t)slab->units << HAK_UNIT_SHIFT) check->carve_left = 0;
+    hak_slab_release(slab);
+}
+
+void hak_bin_return(struct hak_heap *heap, struct hak_block *block) {
+    bin_return_to(heap, hak_slab_of(block), block);
+}
+
+void hak_bin_flush(struct hak_heap *heap, unsigned class, uint32_t keep, uint32_t max) {
+    struct hak_bin *bin = &heap->bin[class];
+    struct hak_slab *slab = NULL; /* of the last block: neighbours in the list are often neighbours in memory */
+    uintptr_t unit = 0;
+    uint32_t moved = 0;
+    while (bin->head && moved < max && hak_heap_bin_count(heap, class) > keep) {
+        struct hak_block *block = bin->head;
+        if (heap->mark && hak_unlikely(block->mark != heap->mark)) {
+            hak_bin_corrupt(heap, class, block);
+            break;
+        }
+        bin->head = block->next;
+        bin->room++;
+        if ((uintptr_t)block >> HAK_UNIT_SHIFT != unit) {
+            unit = (uintptr_t)block >> HAK_UNIT_SHIFT;
+            slab = hak_slab_of(block);
+        }
+        bin_return_to(heap, slab, block);
+        moved++;
+    }
+    heap->counts.flushed += moved;
+    heap->cold[class].flushes++;
+}
+
+void hak_bin_overflow(struct hak_heap *heap, unsigned class) {
+    struct hak_bin_cold *cold = &heap->cold[class];
+    if (cold->was_refilled && cold->capacity < bin_capacity_max(class)) {
+        cold->was_flushed = 1;
+        cold->was_refilled = 0;
+        bin_grow(heap, class);
+        if (heap->bin[class].room >= 0) return;
+    }
+    cold->was_flushed = 1;
+    hak_bin_flush(heap, class, cold->capacity / 2, HAK_BATCH_MAX);
+}
+
+void hak_bin_flush_all(struct hak_heap *heap) {
+    for (unsigned class = 1; class <= HAK_CLASSES; class++) {
+        if (heap->bin[class].head) hak_bin_flush(heap, class, 0, UINT32_MAX);
+    }
+}
+
+void hak_bin_idle(struct hak_heap *heap) {
+    for (unsigned i = 0; i < BIN_IDLE_CLASSES; i++) {
+        unsigned class = heap->idle_class % HAK_CLASSES + 1;
+        heap->idle_class = class;
+        struct hak_bin_cold *cold = &heap->cold[class];
+        uint32_t count = hak_heap_bin_count(heap, class);
+        if (!cold->was_refilled && count) {
+            hak_bin_flush(heap, class, count / 2, HAK_BATCH_MAX);
+            if (count < cold->capacity / 5 && cold->capacity > 1) bin_resize(heap, class, cold->capacity / 2);
+        }
+        cold->was_refilled = 0;
+    }
+}
+
+void hak_bin_corrupt(struct hak_heap *heap, unsigned class, const struct hak_block *block) {
+    /* The rest of the list can't be trusted: it is given up, not followed. */
+    heap->bin[class].head = NULL;
+    heap->bin[class].room = (int32_t)heap->cold[class].capacity;
+    if (hak_option_int(HAK_OPTION_ON_ERROR) == HAK_ON_ERROR_ABORT) {
+        hak_die("malloc: write after free: the free block of %u bytes at %p was written to",
+                hak_class_table[class].block_bytes, (const void *)block);
+    }
+    hak_report("malloc: write after free: the free block of %u bytes at %p was written to",
+               hak_class_table[class].block_bytes, (const void *)block);
+}

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Making heaps, and their lists of slabs.  Header: heap/heap.h.
+ */
+#include "heap/heap.h"
+
+#include "base/counter.h"
+#include "config/option.h"
+#include "heap/registry.h"
+#include "os/env.h"
+#include "span/arena.h"
+
+/* A magazine starts with so much room and grows where it is seen to help (heap/bin.c). */
+#define HEAP_MAGAZINE_START_BLOCKS 16u
+#define HEAP_MAGAZINE_START_BYTES  ((size_t)8 << 10)
+
+__thread struct hak_tls hak_tls __attribute__((tls_model("initial-exec")));
+
+static void heap_reset_class(struct hak_heap *heap, unsigned class) {
+    const struct hak_class *info = &hak_class_table[class];
+    size_t blocks = hak_min_size(HEAP_MAGAZINE_START_BYTES / info->block_bytes, HEAP_MAGAZINE_START_BLOCKS);
+    uint32_t capacity = HAK_STRESS || !blocks ? 1 : (uint32_t)blocks;
+    heap->bin[class].head = NULL;
+    heap->bin[class].room = (int32_t)capacity;
+    heap->check[class].carve_left = 0;
+    heap->check[class].inverse = info->units == 1 && info->capacity > 1 ? info->inverse : 0;
+    heap->cold[class].partial = NULL;
+    heap->cold[class].capacity = capacity;
+}
+
+void hak_heap_reset(struct hak_heap *heap) {
+    for (unsigned class = 1; class <= HAK_CLASSES; class++) heap_reset_class(heap, class);
+    for (unsigned i = 0; i < HAK_OUTBOXES; i++) heap->outbox[i].owner = 0;
+    heap->pending = NULL;
+    atomic_store_explicit(&heap->pending_bytes, 0, memory_order_relaxed);
+    heap->full = NULL;
+    heap->huge = NULL;
+    heap->torn = false;
+    atomic_store_explicit(&heap->busy, 0, memory_order_relaxed);
+}
+
+struct hak_heap *hak_heap_make(enum hak_heap_kind kind) {
+    struct hak_heap *heap = hak_arena_alloc(sizeof *heap, HAK_CACHE_LINE);
+    if (!heap) return NULL;
+    heap->kind = kind;
+    if (hak_option_int(HAK_OPTION_CHECK) == HAK_CHECK_CHECKED) heap->mark = hak_env_random() | 1;
+    for (size_t i = 0; i <= HAK_SMALL_MAX / 16; i++) {
+        heap->class_words[i] = (uint8_t)(hak_class_of(i * 16) << 1);
+    }
+    hak_heap_reset(heap);
+    uint32_t id;
+    if (!hak_registry_add(heap, &id)) return NULL; /* the arena keeps the memory: once a process at most */
+    heap->id = id;
+    heap->tag = hak_tag_make(id, 0);
+    hak_counter_add(&hak_counters.heaps, 1);
+    return heap;
+}
+
+static void heap_list_push(struct hak_slab **list, struct hak_slab *slab) {
+    slab->prev = NULL;
+    slab->next = *list;
+    if (slab->next) slab->next->prev = slab;
+    *list = slab;
+}
+
+static void heap_list_remove(struct hak_slab **list, struct hak_slab *slab) {
+    if (slab->next) slab->next->prev = slab->prev;
+    if (slab->prev) slab->prev->next = slab->next;
+    if (*list == slab) *list = slab->next;
+    slab->next = slab->prev = NULL;
+}
+
+void hak_heap_slab_add(struct hak_heap *heap, struct hak_slab *slab) {
+    heap_list_push(&heap->cold[slab->class].partial, slab);
+    slab->listed = true;
+}
+
+void hak_heap_slab_remove(struct hak_heap *heap, struct hak_slab *slab) {
+    if (slab->listed) heap_list_remove(&heap->cold[slab->class].partial, slab);
+    else if (heap->dedicated) heap_list_remove(&heap->full, slab);
+    slab->listed = false;
+}
+
+void hak_heap_slab_partial(struct hak_heap *heap, struct hak_slab *slab) {
+    hak_heap_slab_remove(heap, slab);
+    hak_heap_slab_add(heap, slab);
+}
+
+void hak_heap_slab_full(struct hak_heap *heap, struct hak_slab *slab) {
+    hak_heap_slab_remove(heap, slab);
+    if (heap->dedicated) heap_list_push(&heap->full, slab);
+}

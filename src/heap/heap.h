@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A heap: one thread's allocator, and the thread-local words that lead to it.
+ *
+ *   bin[class]  head ──► block ──► block      popped by malloc, pushed by free
+ *   cold[class] partial slabs, magazine size, counts
+ *   outbox      blocks of other heaps, gathered to be sent
+ *   inbox       blocks of this heap, sent by others
+ *
+ * Invariants
+ *   H1  A bin holds only blocks of slabs that the heap owns.
+ *   H4  A heap is parked exactly while its bit in the registry's parked mask is set; whoever clears the
+ *       bit has it.  Otherwise it belongs to the thread whose thread-local data points to it, or to the
+ *       thread that claimed it.
+ *   H7  A block in a bin or a slab's list is whole: its link (and mark) are stored before the head leads to
+ *       it, and its mark is cleared after the head has left it.  So lists are valid at every instant.
+ *   H5  `busy` is set while anyone is inside a slow path of the heap; then the owner's fast_limit and
+ *       tag are zero.
+ *
+ * Concurrency: every field belongs to the owner unless it says otherwise.
+ *
+ * Not here: refill and flush (heap/bin.h), sending and draining (heap/remote.h), change of owner
+ * (heap/adopt.h), the table of heaps (heap/registry.h), threads (heap/thread_heap.h).
+ */
+#ifndef HAK_HEAP_HEAP_H
+#define HAK_HEAP_HEAP_H
+
+#include "base/base.h"
+#include "slab/class.h"
+#include "slab/slab.h"
+
+#include <stdatomic.h>
+
+enum hak_heap_kind {
+    HAK_HEAP_THREAD,  /* a thread's, or parked */
+    HAK_HEAP_LOCKED   /* a first-class or fallback heap: used under its lock */
+};
+
+/* 16 bytes, so that a tag's class field (class << 1) counted in words of 8 bytes finds it. */
+struct hak_bin {
+    struct hak_block *head;
+    int32_t room; /* blocks that free may still push; below 0: flush */
+    uint32_t pad;
+};
+
+_Static_assert(sizeof(struct hak_bin) == 16, "see HAK_TAG in span/map.h");
+
+/* What checked mode asks about a class on each free. */
+struct hak_bin_check {
+    char *carve_at;      /* the untouched part of the slab being carved ... */
+    uint32_t carve_left; /* ... and its size in bytes: a pointer into it was never handed out */
+    uint32_t inverse;    /* of the block size; 0: slabs of several units, checked the long way */
+};
+
+struct hak_bin_cold {
+    struct hak_slab *partial; /* slabs with free or uncut blocks; the fullest first */
+    uint64_t refills, flushes;
+    uint32_t capacity;        /* of the magazine, in blocks */
+    uint8_t was_flushed;      /* since the last refill */
+    uint8_t was_refilled;     /* since the last look for idle magazines */
+};
+
+/* Blocks of one other heap, as a chain to be sent. */
+struct hak_outbox {
+    uint32_t owner; /* 0: empty */
+    uint32_t count;
+    size_t bytes;
+    struct hak_block *head, *tail;
+};
+
+#define HAK_OUTBOXES 8u
+
+struct hak_heap_counts {
+    uint64_t refill_inbox, refill_slab, refill_carve, refill_adopted, refill_fresh, refill_failed;
+    uint64_t flushed, remote_sent, remote_batches, remote_drained, forwarded, free_null;
+};
+
+struct hak_heap {
+    struct hak_bin bin[HAK_CLASSES + 1]; /* first: found without adding an offset.  [0] is unused */
+    uint32_t id;      /* const */
+    uint32_t tag;     /* const: hak_tag_make(id, 0) */
+    uint32_t kind;    /* const while in use */
+    _Atomic uint32_t busy;  /* atomic, relaxed: H5; read by the owner's signal handlers and forked children */
+    uintptr_t mark;   /* const: the process's mark, 0 unless in checked mode */
+    uint32_t slow_ops;       /* slow paths entered: when to look at the clock */
+    uint32_t idle_class;     /* the last class that was looked at for an idle magazine ... */
+    uint32_t idle_ms;        /* ... and when (low 32 bits) */
+    struct hak_block *pending; /* a drained chain, not yet worked off ... */
+    _Atomic size_t pending_bytes; /* ... and its size: atomic, relaxed, an estimate */
+    uintptr_t thread;        /* the owner's thread pointer */
+    bool torn;               /* was busy in another thread when this process was forked */
+
+    /* class << 1 by (size + 15) / 16, for sizes up to HAK_SMALL_MAX */
+    uint8_t class_words[HAK_SMALL_MAX / 16 + 1];
+    struct hak_outbox outbox[HAK_OUTBOXES];
+
+    _Alignas(HAK_CACHE_LINE) _Atomic(struct hak_block *) inbox; /* atomic: pushed by anyone */
+    _Atomic size_t inbox_bytes;                                 /* atomic, relaxed: an estimate */
+
+    _Alignas(HAK_CACHE_LINE) struct hak_bin_check check[HAK_CLASSES + 1];
+    struct hak_bin_cold cold[HAK_CLASSES + 1];
+    struct hak_heap_counts counts;
+
+    /* HAK_HEAP_LOCKED only */
+    _Atomic uint32_t lock;    /* os/lock.h */
+    bool dedicated;           /* first-class: keeps lists of all it owns, for destruction */
+    struct hak_slab *full;    /* slabs without a free block */
+    struct hak_superslab *huge; /* its huge blocks */
+    struct hak_heap *next_fallback; /* const once linked */
+};
+
+enum hak_tls_state {
+    HAK_TLS_NEW,    /* no heap yet */
+    HAK_TLS_READY,  /* the heap may be worked on */
+    HAK_TLS_BUSY,   /* inside a slow path: served by the fallback heap */
+    HAK_TLS_EXITED  /* the thread's heap is gone */
+};
+
+/* What the fast path reads.  All zero at the start of a thread, and zeroed whenever a call must take the slow
+ * path: zero fails every compare.  40 bytes of .tbss (no initialised thread-local data: the dynamic linker
+ * copies that only after it has run IFUNC resolvers, which may call malloc). */
+struct hak_tls {
+    struct hak_heap *heap;
+    size_t fast_limit;    /* malloc: sizes below take a block from a bin; 0 in checked mode */
+    size_t checked_limit; /* the same in checked mode, looked at second */
+    uint32_t tag;         /* free: the heap's tag; 0 in checked mode */
+    uint32_t checked_tag; /* the same in checked mode */
+    uint32_t state;       /* enum hak_tls_state */
+};
+
+extern __thread struct hak_tls hak_tls __attribute__((tls_model("initial-exec")));
+
+/* Opens and closes the trap doors: while closed, every call takes the slow path. */
+HAK_INLINE void hak_tls_open(struct hak_tls *tls, const struct hak_heap *heap) {
+    tls->state = HAK_TLS_READY;
+    if (heap->mark) {
+        tls->checked_tag = heap->tag;
+        tls->checked_limit = HAK_SMALL_MAX + 1;
+    } else {
+        tls->tag = heap->tag;
+        tls->fast_limit = HAK_SMALL_MAX + 1;
+    }
+}
+
+HAK_INLINE void hak_tls_close(struct hak_tls *tls, enum hak_tls_state state) {
+    tls->fast_limit = tls->checked_limit = 0;
+    tls->tag = tls->checked_tag = 0;
+    tls->state = state;
+}
+
+/* Enters and leaves the slow path of the calling thread's heap, which is READY (H5). */
+HAK_INLINE struct hak_heap *hak_heap_enter(struct hak_tls *tls) {
+    hak_tls_close(tls, HAK_TLS_BUSY);
+    atomic_store_explicit(&tls->heap->busy, 1, memory_order_relaxed);
+    hak_order_stores();
+    return tls->heap;
+}
+
+HAK_INLINE void hak_heap_leave(struct hak_tls *tls) {
+    hak_order_stores();
+    atomic_store_explicit(&tls->heap->busy, 0, memory_order_relaxed);
+    hak_tls_open(tls, tls->heap);
+}
+
+/* The bin that a tag's class field leads to. */
+HAK_INLINE struct hak_bin *hak_heap_bin_at(struct hak_heap *heap, size_t class_words) {
+    return (struct hak_bin *)(void *)((uint64_t *)(void *)heap + class_words);
+}
+
+/* The number of blocks in a bin. */
+HAK_INLINE uint32_t hak_heap_bin_count(const struct hak_heap *heap, unsigned class) {
+    int64_t count = (int64_t)heap->cold[class].capacity - heap->bin[class].room;
+    return count > 0 ? (uint32_t)count : 0;
+}
+
+/* A new heap, entered in the registry, owned by the caller; NULL: no memory. */
+struct hak_heap *hak_heap_make(enum hak_heap_kind kind);
+
+/* Forgets all blocks and slabs, as in a new heap: they are elsewhere, or lost. */
+void hak_heap_reset(struct hak_heap *heap);
+
+/* A heap's slabs are in the list of partial slabs of their class (`listed`) while they have blocks to
+ * give, and otherwise in no list, or in that of full slabs if the heap is dedicated. */
+void hak_heap_slab_add(struct hak_heap *heap, struct hak_slab *slab);     /* new: partial */
+void hak_heap_slab_remove(struct hak_heap *heap, struct hak_slab *slab);  /* from the list it is in */
+void hak_heap_slab_partial(struct hak_heap *heap, struct hak_slab *slab); /* it has blocks again */
+void hak_heap_slab_full(struct hak_heap *heap, struct hak_slab *slab);    /* it has none left */
+
+#endif

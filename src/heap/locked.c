@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * First-class and fallback heaps.  Header: heap/locked.h.
+ */
+#include "heap/locked.h"
+
+#include "heap/adopt.h"
+#include "heap/bin.h"
+#include "heap/registry.h"
+#include "os/lock.h"
+
+static _Atomic(struct hak_heap *) locked_fallbacks; /* atomic: grows at its head */
+
+/* What a huge block of a first-class heap keeps in the first unit record of its superslab. */
+struct locked_huge {
+    struct hak_superslab *next, *prev;
+};
+
+static struct locked_huge *locked_links(struct hak_superslab *huge) {
+    return (struct locked_huge *)(void *)&huge->unit[0];
+}
+
+/* The lock is held: begins work on the heap. */
+static void locked_begin(struct hak_heap *heap) {
+    if (heap->torn) hak_adopt_repair(heap);
+    atomic_store_explicit(&heap->busy, 1, memory_order_relaxed);
+    hak_order_stores();
+}
+
+static void locked_end(struct hak_heap *heap) {
+    hak_order_stores();
+    atomic_store_explicit(&heap->busy, 0, memory_order_relaxed);
+    hak_lock_release(&heap->lock);
+}
+
+static void locked_acquire(struct hak_heap *heap) {
+    hak_adopt_after_fork(); /* frees locks whose holders are gone */
+    hak_lock_acquire(&heap->lock);
+    locked_begin(heap);
+}
+
+/* ---- Fallback heaps ---------------------------------------------------------------------------- */
+
+static struct hak_heap *fallback_acquire(void) {
+    hak_adopt_after_fork();
+    struct hak_heap *first = atomic_load_explicit(&locked_fallbacks, memory_order_acquire);
+    for (struct hak_heap *heap = first; heap; heap = heap->next_fallback) {
+        if (hak_lock_try(&heap->lock)) return heap;
+    }
+    struct hak_heap *heap = hak_heap_make(HAK_HEAP_LOCKED);
+    if (!heap) return NULL;
+    hak_lock_try(&heap->lock);
+    do {
+        heap->next_fallback = first;
+        /* release: whoever walks the list sees the heap whole */
+    } while (!atomic_compare_exchange_weak_explicit(&locked_fallbacks, &first, heap, memory_order_release,
+                                                    memory_order_acquire));
+    return heap;
+}
+
+struct hak_block *hak_fallback_take(unsigned class, bool *zeroed) {
+    struct hak_heap *heap = fallback_acquire();
+    if (!heap) return NULL;
+    locked_begin(heap);
+    struct hak_block *block = hak_bin_take(heap, class, zeroed);
+    locked_end(heap);
+    return block;
+}
+
+/* ---- First-class heaps ------------------------------------------------------------------------- */
+
+struct hak_heap *hak_locked_new(void) {
+    struct hak_heap *heap = hak_registry_claim_any(HAK_PARKED_EMPTY, 0);
+    if (!heap) heap = hak_heap_make(HAK_HEAP_LOCKED);
+    if (heap) heap->dedicated = true;
+    return heap;
+}
+
+struct hak_block *hak_locked_take(struct hak_heap *heap, unsigned class, bool *zeroed) {
+    locked_acquire(heap);
+    struct hak_block *block = hak_bin_take(heap, class, zeroed);
+    locked_end(heap);
+    return block;
+}
+
+void hak_locked_adopt_huge(struct hak_heap *heap, struct hak_superslab *huge) {
+    struct locked_huge *links = locked_links(huge);
+    locked_acquire(heap);
+    huge->huge_heap = heap;
+    links->prev = NULL;
+    links->next = heap->huge;
+    if (links->next) locked_links(links->next)->prev = huge;
+    heap->huge = huge;
+    locked_end(heap);
+}
+
+void hak_locked_drop_huge(struct hak_superslab *huge) {
+    struct locked_huge *links = locked_links(huge);
+    struct hak_heap *heap = huge->huge_heap;
+    if (!heap) return;
+    locked_acquire(heap);
+    if (links->next) locked_links(links->next)->prev = links->prev;
+    if (links->prev) locked_links(links->prev)->next = links->next;
+    if (heap->huge == huge) heap->huge = links->next;
+    locked_end(heap);
+    huge->huge_heap = NULL;
+}
+
+static void locked_release_slabs(struct hak_heap *heap, struct hak_slab **list) {
+    while (*list) {
+        struct hak_slab *slab = *list;
+        hak_heap_slab_remove(heap, slab);
+        hak_slab_release(slab);
+    }
+}
+
+void hak_locked_destroy(struct hak_heap *heap, void (*free_huge)(struct hak_superslab *)) {
+    locked_acquire(heap);
+    while (heap->huge) {
+        struct hak_superslab *huge = heap->huge;
+        heap->huge = locked_links(huge)->next;
+        huge->huge_heap = NULL;
+        free_huge(huge);
+    }
+    for (unsigned class = 1; class <= HAK_CLASSES; class++) locked_release_slabs(heap, &heap->cold[class].partial);
+    locked_release_slabs(heap, &heap->full);
+    hak_heap_reset(heap);
+    /* acquire: pairs with the release in heap/remote.c; the blocks went with their slabs */
+    atomic_exchange_explicit(&heap->inbox, NULL, memory_order_acquire);
+    atomic_store_explicit(&heap->inbox_bytes, 0, memory_order_relaxed);
+    locked_end(heap);
+    hak_registry_park(heap->id, HAK_PARKED_EMPTY);
+}

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The table of heaps.  Header: heap/registry.h.
+ */
+#include "heap/registry.h"
+
+#include "span/arena.h"
+#include "span/map.h"
+
+#include <stdatomic.h>
+
+#define REGISTRY_CHUNK 64u
+
+struct registry_chunk {
+    _Atomic uint64_t parked[HAK_PARKED_KINDS];
+    _Atomic(struct hak_heap *) heap[REGISTRY_CHUNK];
+};
+
+/* .bss: pages of ids that were never given out are never resident. */
+static _Atomic(struct registry_chunk *) registry_chunk[(HAK_OWNER_MAX + 1) / REGISTRY_CHUNK];
+static _Atomic uint32_t registry_used;
+static _Atomic uint32_t registry_parked[HAK_PARKED_KINDS]; /* atomic, relaxed: set bits, an estimate */
+
+static struct registry_chunk *registry_chunk_of(uint32_t id) {
+    return atomic_load_explicit(&registry_chunk[id / REGISTRY_CHUNK], memory_order_acquire);
+}
+
+uint32_t hak_registry_count(void) {
+    return atomic_load_explicit(&registry_used, memory_order_acquire);
+}
+
+bool hak_registry_add(struct hak_heap *heap, uint32_t *id) {
+    uint32_t used = atomic_load_explicit(&registry_used, memory_order_relaxed);
+    do {
+        if (used == HAK_OWNER_MAX) return false;
+        /* the chunk is there before the id is taken, so that a failure costs no id */
+        uint32_t index = (used + 1) / REGISTRY_CHUNK;
+        struct registry_chunk *none = NULL;
+        if (!atomic_load_explicit(&registry_chunk[index], memory_order_relaxed)) {
+            struct registry_chunk *chunk = hak_arena_alloc(sizeof *chunk, HAK_CACHE_LINE);
+            if (!chunk) return false;
+            atomic_compare_exchange_strong_explicit(&registry_chunk[index], &none, chunk,
+                                                    memory_order_release, memory_order_relaxed);
+        }
+    } while (!atomic_compare_exchange_weak_explicit(&registry_used, &used, used + 1, memory_order_acq_rel,
+                                                    memory_order_relaxed));
+    *id = used + 1;
+    /* release: hak_registry_get acquires */
+    atomic_store_explicit(&registry_chunk_of(*id)->heap[*id % REGISTRY_CHUNK], heap, memory_order_release);
+    return true;
+}
+
+struct hak_heap *hak_registry_get(uint32_t id) {
+    struct registry_chunk *chunk = registry_chunk_of(id);
+    return chunk ? atomic_load_explicit(&chunk->heap[id % REGISTRY_CHUNK], memory_order_acquire) : NULL;
+}
+
+void hak_registry_park(uint32_t id, enum hak_parked kind) {
+    atomic_fetch_add_explicit(&registry_parked[kind], 1, memory_order_relaxed);
+    atomic_fetch_or_explicit(&registry_chunk_of(id)->parked[kind], (uint64_t)1 << (id % REGISTRY_CHUNK),
+                             memory_order_release);
+}
+
+static bool registry_clear(struct registry_chunk *chunk, unsigned bit, enum hak_parked kind) {
+    uint64_t mask = (uint64_t)1 << bit;
+    /* acquire: pairs with the release in hak_registry_park */
+    if (!(atomic_fetch_and_explicit(&chunk->parked[kind], ~mask, memory_order_acquire) & mask)) return false;
+    atomic_fetch_sub_explicit(&registry_parked[kind], 1, memory_order_relaxed);
+    return true;
+}
+
+bool hak_registry_is_parked(uint32_t id, enum hak_parked kind) {
+    struct registry_chunk *chunk = registry_chunk_of(id);
+    return chunk && (atomic_load_explicit(&chunk->parked[kind], memory_order_relaxed) >> (id % REGISTRY_CHUNK) & 1);
+}
+
+bool hak_registry_claim(uint32_t id, enum hak_parked kind) {
+    return hak_registry_is_parked(id, kind) && registry_clear(registry_chunk_of(id), id % REGISTRY_CHUNK, kind);
+}
+
+uint32_t hak_registry_parked_count(enum hak_parked kind) {
+    return atomic_load_explicit(&registry_parked[kind], memory_order_relaxed);
+}
+
+struct hak_heap *hak_registry_claim_any(enum hak_parked kind, uint32_t after) {
+    if (!hak_registry_parked_count(kind)) return NULL;
+    uint32_t chunks = hak_registry_count() / REGISTRY_CHUNK + 1;
+    uint32_t start = after / REGISTRY_CHUNK % chunks;
+    uint64_t later = ~(uint64_t)1 << after % REGISTRY_CHUNK; /* first the bits above `after` */
+    for (uint32_t step = 0; step <= chunks; step++) {
+        struct registry_chunk *chunk = registry_chunk_of((start + step) % chunks * REGISTRY_CHUNK);
+        uint64_t allowed = step ? ~(uint64_t)0 : later;
+        for (;;) {
+            uint64_t set = chunk ? atomic_load_explicit(&chunk->parked[kind], memory_order_relaxed) & allowed : 0;
+            if (!set) break;
+            unsigned bit = (unsigned)__builtin_ctzll(set);
+            if (registry_clear(chunk, bit, kind)) {
+                return atomic_load_explicit(&chunk->heap[bit], memory_order_acquire);
+            }
+        }
+    }
+    return NULL;
+}
+
+void hak_registry_recount(void) {
+    uint32_t chunks = hak_registry_count() / REGISTRY_CHUNK + 1;
+    for (int kind = 0; kind < HAK_PARKED_KINDS; kind++) {
+        uint32_t parked = 0;
+        for (uint32_t i = 0; i < chunks; i++) {
+            struct registry_chunk *chunk = registry_chunk_of(i * REGISTRY_CHUNK);
+            if (!chunk) continue;
+            uint64_t set = atomic_load_explicit(&chunk->parked[kind], memory_order_relaxed);
+            parked += (uint32_t)__builtin_popcountll(set);
+        }
+        atomic_store_explicit(&registry_parked[kind], parked, memory_order_relaxed);
+    }
+}

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Outboxes and inboxes.  Header: heap/remote.h.
+ */
+#include "heap/remote.h"
+
+#include "heap/adopt.h"
+#include "heap/bin.h"
+#include "heap/registry.h"
+
+#define REMOTE_CHAIN_BLOCKS (HAK_STRESS ? 2u : 32u)
+#define REMOTE_CHAIN_BYTES  ((size_t)16 << 10)
+
+static void remote_push(struct hak_heap *to, struct hak_block *head, struct hak_block *tail, size_t bytes) {
+    struct hak_block *first = atomic_load_explicit(&to->inbox, memory_order_relaxed);
+    do {
+        tail->next = first;
+        /* release: the owner that takes the chain sees the links, and all that was written to the blocks */
+    } while (!atomic_compare_exchange_weak_explicit(&to->inbox, &first, head, memory_order_release,
+                                                    memory_order_relaxed));
+    atomic_fetch_add_explicit(&to->inbox_bytes, bytes, memory_order_relaxed);
+}
+
+static void remote_send(struct hak_heap *heap, struct hak_outbox *box) {
+    struct hak_heap *to = hak_registry_get(box->owner);
+    struct hak_block *head = box->head;
+    box->head = NULL;
+    box->owner = 0;
+    heap->counts.remote_sent += box->count;
+    heap->counts.remote_batches++;
+    remote_push(to, head, box->tail, box->bytes);
+    hak_adopt_relieve(heap, to);
+}
+
+void hak_remote_free_now(struct hak_block *block, uint32_t tag) {
+    struct hak_heap *to = hak_registry_get(hak_tag_owner(tag));
+    if (to->mark) block->mark = to->mark;
+    remote_push(to, block, block, hak_class_table[hak_tag_class(tag)].block_bytes);
+}
+
+void hak_remote_free(struct hak_heap *heap, struct hak_block *block, uint32_t tag) {
+    uint32_t owner = hak_tag_owner(tag);
+    struct hak_outbox *box = &heap->outbox[owner % HAK_OUTBOXES];
+    if (box->owner != owner) {
+        /* A first-class heap may be destroyed, and its memory reused, while a block waits here. */
+        if (hak_registry_get(owner)->kind != HAK_HEAP_THREAD) {
+            hak_remote_free_now(block, tag);
+            heap->counts.remote_sent++;
+            heap->counts.remote_batches++;
+            return;
+        }
+        if (box->owner) remote_send(heap, box);
+        box->owner = owner;
+        box->head = NULL;
+        box->tail = block;
+        box->count = 0;
+        box->bytes = 0;
+    }
+    if (heap->mark) block->mark = heap->mark;
+    block->next = box->head;
+    box->head = block;
+    box->count++;
+    box->bytes += hak_class_table[hak_tag_class(tag)].block_bytes;
+    if (box->count >= REMOTE_CHAIN_BLOCKS || box->bytes >= REMOTE_CHAIN_BYTES) remote_send(heap, box);
+}
+
+void hak_remote_send_all(struct hak_heap *heap) {
+    for (unsigned i = 0; i < HAK_OUTBOXES; i++) {
+        if (heap->outbox[i].owner) remote_send(heap, &heap->outbox[i]);
+    }
+}
+
+bool hak_remote_drain(struct hak_heap *heap) {
+    if (!heap->pending) {
+        if (!atomic_load_explicit(&heap->inbox, memory_order_relaxed)) return false;
+        /* acquire: pairs with the release in remote_push */
+        heap->pending = atomic_exchange_explicit(&heap->inbox, NULL, memory_order_acquire);
+        size_t bytes = atomic_exchange_explicit(&heap->inbox_bytes, 0, memory_order_relaxed);
+        atomic_store_explicit(&heap->pending_bytes, bytes, memory_order_relaxed);
+    }
+    size_t bytes = atomic_load_explicit(&heap->pending_bytes, memory_order_relaxed);
+    unsigned drained = 0;
+    for (; heap->pending && drained < HAK_BATCH_MAX; drained++) {
+        struct hak_block *block = heap->pending;
+        heap->pending = block->next;
+        uint32_t tag = hak_map_tag(block);
+        bytes -= hak_min_size(bytes, hak_class_table[hak_tag_class(tag)].block_bytes);
+        if (hak_tag_owner(tag) != heap->id) { /* adopted by another heap since it was sent */
+            heap->counts.forwarded++;
+            hak_remote_free(heap, block, tag);
+        } else if (heap->bin[hak_tag_class(tag)].room > 0) {
+            hak_bin_push(heap, hak_tag_class(tag), block);
+        } else {
+            hak_bin_return(heap, block);
+        }
+    }
+    atomic_store_explicit(&heap->pending_bytes, heap->pending ? bytes : 0, memory_order_relaxed);
+    heap->counts.remote_drained += drained;
+    return drained != 0;
+}

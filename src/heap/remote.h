@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Blocks freed by a thread that does not own them.
+ *
+ *   freeing thread                            owner
+ *   free ─► outbox[owner] ─► chain of <= 32 ══► inbox ─► pending ─► bins, slabs
+ *                            one compare-and-swap     one exchange, <= 64 blocks a refill
+ *
+ * Blocks of large classes, and of first-class heaps, are sent at once.  A drained block whose slab has
+ * been adopted meanwhile is sent on to its new owner.
+ *
+ * Concurrency: pushing a chain releases, taking the inbox acquires.  An inbox is only ever taken whole,
+ * so there is no ABA.
+ */
+#ifndef HAK_HEAP_REMOTE_H
+#define HAK_HEAP_REMOTE_H
+
+#include "heap/heap.h"
+
+/* Frees a block whose unit has `tag`, owned by a heap other than `heap` (the caller's). */
+void hak_remote_free(struct hak_heap *heap, struct hak_block *block, uint32_t tag);
+
+/* The same for a caller that has no heap, or is inside its slow path. */
+void hak_remote_free_now(struct hak_block *block, uint32_t tag);
+
+/* Sends everything in the outboxes. */
+void hak_remote_send_all(struct hak_heap *heap);
+
+/* Takes up to 64 blocks from the inbox into bins and slabs.  False: there were none. */
+bool hak_remote_drain(struct hak_heap *heap);
+
+/* Anything to drain? */
+HAK_INLINE bool hak_remote_waiting(struct hak_heap *heap) {
+    return heap->pending || atomic_load_explicit(&heap->inbox, memory_order_relaxed);
+}
+
+#endif

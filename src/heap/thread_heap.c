@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Attaching and detaching.  Header: heap/thread_heap.h.
+ *
+ * The dynamic linker clears a thread's static TLS after it has run the program's IFUNC resolvers.  A
+ * malloc in a resolver therefore leaves a heap that nobody points to; it is found again by the thread
+ * pointer, which it noted (only the process's first heap can be in that situation).
+ */
+#include "heap/thread_heap.h"
+
+#include "heap/adopt.h"
+#include "heap/registry.h"
+#include "os/thread.h"
+
+static void thread_heap_ended(void *heap) {
+    struct hak_tls *tls = &hak_tls;
+    if (tls->heap == heap) hak_thread_heap_detach(tls);
+}
+
+static struct hak_heap *thread_heap_find(void) {
+    struct hak_heap *first = hak_registry_get(1);
+    if (first && first->kind == HAK_HEAP_THREAD && first->thread == hak_thread_self() &&
+        !hak_registry_is_parked(1, HAK_PARKED_THREAD)) {
+        return first;
+    }
+    struct hak_heap *heap = hak_adopt_heap();
+    return heap ? heap : hak_heap_make(HAK_HEAP_THREAD);
+}
+
+bool hak_thread_heap_attach(struct hak_tls *tls) {
+    hak_fork_arm();
+    if (tls->heap) return true; /* hak_fork_arm allocated, and so attached */
+    hak_adopt_after_fork();
+    struct hak_heap *heap = thread_heap_find();
+    if (!heap) return false;
+    heap->thread = hak_thread_self();
+    tls->heap = heap;
+    hak_tls_open(tls, heap);
+    /* May allocate: the thread is ready for that now.  If it fails, the heap is not parked when the
+     * thread ends; its free memory is lost then, and nothing else. */
+    hak_thread_at_end(thread_heap_ended, heap);
+    return true;
+}
+
+void hak_thread_heap_detach(struct hak_tls *tls) {
+    struct hak_heap *heap = tls->heap;
+    hak_tls_close(tls, HAK_TLS_EXITED);
+    tls->heap = NULL;
+    hak_adopt_park(heap);
+}

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Huge blocks.  Header: large/huge.h.
+ */
+#include "large/huge.h"
+
+#include "base/bits.h"
+#include "base/counter.h"
+#include "os/page.h"
+#include "span/map.h"
+#include "span/region.h"
+
+/* Up to here a block is taken from a region. */
+#define HUGE_SLOTS_MAX 16u
+
+static size_t huge_slots(size_t bytes) {
+    return (bytes + HAK_SUPERSLAB_BYTES - 1) >> HAK_SUPERSLAB_SHIFT;
+}
+
+static void huge_begin(struct hak_superslab *huge, size_t bytes, unsigned slots) {
+    huge->huge_bytes = bytes;
+    huge->huge_slots = slots;
+    atomic_store_explicit(&huge->kind, HAK_SUPERSLAB_HUGE, memory_order_relaxed);
+    for (unsigned i = 1; i < slots; i++) {
+        atomic_store_explicit(&huge[i].kind, HAK_SUPERSLAB_TAIL, memory_order_relaxed);
+    }
+    hak_map_set_tags(huge->base, 1, HAK_TAG_HUGE);
+}
+
+/* Marks the first `bytes` of a block in a region as dirty. */
+static void huge_soil(struct hak_superslab *huge, size_t bytes) {
+    size_t units = (bytes + HAK_UNIT_BYTES - 1) >> HAK_UNIT_SHIFT;
+    for (unsigned i = 0; units; i++) {
+        unsigned here = units < HAK_SUPERSLAB_UNITS ? (unsigned)units : HAK_SUPERSLAB_UNITS;
+        atomic_fetch_or_explicit(&huge[i].dirty_units, (uint32_t)hak_bits_run(0, here), memory_order_relaxed);
+        units -= here;
+    }
+}
+
+static bool huge_is_clean(struct hak_superslab *huge, unsigned slots) {
+    uint32_t dirty = 0;
+    for (unsigned i = 0; i < slots; i++) {
+        dirty |= atomic_load_explicit(&huge[i].dirty_units, memory_order_relaxed);
+    }
+    return !dirty;
+}
+
+struct hak_superslab *hak_huge_alloc(size_t size, size_t alignment, bool *zeroed) {
+    size_t bytes = hak_align_up(size, hak_page_bytes());
+    if (bytes < size) return NULL;
+    size_t slots = huge_slots(bytes);
+    struct hak_superslab *huge;
+    if (slots > HUGE_SLOTS_MAX || alignment > HAK_SUPERSLAB_BYTES) {
+        huge = hak_region_map_dedicated(bytes, hak_max_size(alignment, HAK_SUPERSLAB_BYTES));
+        slots = 0;
+        *zeroed = true;
+    } else {
+        huge = hak_region_claim((unsigned)slots);
+        *zeroed = huge && huge_is_clean(huge, (unsigned)slots);
+    }
+    if (!huge) return NULL;
+    huge->huge_heap = NULL;
+    huge_begin(huge, bytes, (unsigned)slots);
+    hak_counter_add(&hak_counters.huge_allocs, 1);
+    return huge;
+}
+
+void hak_huge_free(struct hak_superslab *huge) {
+    hak_counter_add(&hak_counters.huge_frees, 1);
+    hak_map_set_tags(huge->base, 1, 0);
+    if (huge->huge_slots) {
+        huge_soil(huge, huge->huge_bytes);
+        hak_region_release(huge, huge->huge_slots);
+        return;
+    }
+    /* P4: if it can't be unmapped its memory at least goes back; the address space stays ours, unused. */
+    size_t bytes = huge->huge_bytes;
+    char *base = huge->base;
+    if (!hak_region_unmap_dedicated(huge)) hak_page_purge(base, bytes);
+}
+
+static struct hak_superslab *huge_resize_in_region(struct hak_superslab *huge, size_t bytes) {
+    size_t slots = huge_slots(bytes);
+    if (slots > HUGE_SLOTS_MAX) return NULL;
+    if (slots > huge->huge_slots) {
+        unsigned more = (unsigned)slots - huge->huge_slots;
+        if (!hak_region_claim_next(huge, huge->huge_slots, more)) return NULL;
+    } else {
+        if (bytes < huge->huge_bytes) huge_soil(huge, huge->huge_bytes);
+        if (slots < huge->huge_slots) hak_region_release(huge + slots, huge->huge_slots - (unsigned)slots);
+    }
+    huge_begin(huge, bytes, (unsigned)slots);
+    return huge;
+}
+
+/* Moves the pages to a new mapping of their own. */
+static struct hak_superslab *huge_move(struct hak_superslab *huge, size_t bytes) {
+    if (huge->huge_heap) return NULL; /* its heap lists it by its superslab */
+    struct hak_superslab *to = hak_region_map_dedicated(bytes, HAK_SUPERSLAB_BYTES);
+    if (!to) return NULL;
+    bool in_region = huge->huge_slots != 0;
+    size_t to_bytes = in_region ? huge->huge_bytes : bytes;
+    if (!hak_page_move(huge->base, huge->huge_bytes, to->base, to_bytes, in_region)) {
+        if (!in_region) return NULL; /* the target can't be trusted: see hak_page_move */
+        hak_region_unmap_dedicated(to);
+        return NULL;
+    }
+    hak_map_set_tags(huge->base, 1, 0);
+    to->huge_heap = NULL;
+    huge_begin(to, bytes, 0);
+    if (in_region) hak_region_release(huge, huge->huge_slots); /* its pages are gone: clean as it was */
+    else hak_region_forget_dedicated(huge);
+    return to;
+}
+
+struct hak_superslab *hak_huge_resize(struct hak_superslab *huge, size_t size) {
+    size_t bytes = hak_align_up(size, hak_page_bytes());
+    if (bytes < size || bytes <= HAK_LARGE_MAX) return NULL;
+    if (bytes == huge->huge_bytes) return huge;
+    if (huge->huge_slots) {
+        struct hak_superslab *resized = huge_resize_in_region(huge, bytes);
+        if (resized || bytes <= (size_t)HUGE_SLOTS_MAX << HAK_SUPERSLAB_SHIFT) return resized;
+        return huge_move(huge, bytes);
+    }
+    if (hak_page_resize(huge->base, huge->huge_bytes, bytes)) {
+        huge->huge_bytes = bytes;
+        hak_region_resized_dedicated(huge, bytes);
+        return huge;
+    }
+    return bytes > huge->huge_bytes ? huge_move(huge, bytes) : NULL;
+}
+
+struct hak_superslab *hak_huge_of(const void *address) {
+    struct hak_superslab *huge = hak_map_superslab(address);
+    if (!huge || huge->base != address ||
+        atomic_load_explicit(&huge->kind, memory_order_relaxed) != HAK_SUPERSLAB_HUGE) {
+        return NULL;
+    }
+    return huge;
+}

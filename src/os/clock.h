@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Time, for decay and for statistics.  Read on slow paths only.
+ */
+#ifndef HAK_OS_CLOCK_H
+#define HAK_OS_CLOCK_H
+
+#include "base/base.h"
+
+/* Milliseconds of CLOCK_MONOTONIC_COARSE (a few ms of resolution, no system call where the kernel
+ * has a vDSO).  Never 0. */
+uint64_t hak_clock_ms(void);
+
+#endif

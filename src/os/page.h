@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Pages from and to the kernel.  Every call is counted (base/counter.h), keeps errno, and reports
+ * failure by its result only: nothing here aborts (P4).  Callable from any thread, takes no lock.
+ */
+#ifndef HAK_OS_PAGE_H
+#define HAK_OS_PAGE_H
+
+#include "base/base.h"
+
+/* What a mapping is for: decides how it is counted. */
+enum hak_page_use { HAK_PAGE_HEAP, HAK_PAGE_META };
+
+/* `bytes` (a multiple of the page size) of zeroed, writable memory at a multiple of `alignment` (a
+ * power of two); NULL if the kernel has none.  Nothing is resident yet. */
+void *hak_page_map(size_t bytes, size_t alignment, enum hak_page_use use);
+
+/* Returns a mapping, or whole pages of one.  False: it is still mapped. */
+bool hak_page_unmap(void *start, size_t bytes, enum hak_page_use use);
+
+/* Gives the pages' memory back; the range stays mapped.  True: the range reads as zeros now.
+ * False: its contents are unchanged. */
+bool hak_page_purge(void *start, size_t bytes);
+
+/* Grows or shrinks a whole mapping of HAK_PAGE_HEAP at its place.  False: nothing has changed. */
+bool hak_page_resize(void *start, size_t old_bytes, size_t new_bytes);
+
+/* Moves the pages of one mapping over the start of another one, without copying.
+ * keep_from: the source stays mapped and reads as zeros (to_bytes == from_bytes then); otherwise it is
+ * unmapped.  False: the source has not changed (old kernel, or no memory). */
+bool hak_page_move(void *from, size_t from_bytes, void *to, size_t to_bytes, bool keep_from);
+
+/* Asks for no huge pages in the range: a small heap must not become resident 2 MiB at a time. */
+void hak_page_avoid_huge(void *start, size_t bytes);
+
+/* Maps one page whose contents the kernel zeroes in a forked child.  NULL: not supported. */
+void *hak_page_map_wiped(void);
+
+/* The kernel's page size in bytes. */
+size_t hak_page_bytes(void);
+
+#endif

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Thread exit by a pthread key, fork by a page that the kernel wipes in the child.
+ *
+ * Invariants
+ *   1. No lock is taken and nothing is waited for, in the parent or the child (P1).
+ *   2. The key's destructor re-arms itself until the last round, so that destructors of other keys
+ *      still find the thread's heap (reliability: a thread may allocate in any of them).
+ *
+ * Concurrency: thread_key and fork_state are atomic; each says its order where it is used.
+ */
+#include "os/thread.h"
+
+#include "os/page.h"
+
+#include <limits.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+#ifndef PTHREAD_DESTRUCTOR_ITERATIONS
+#define PTHREAD_DESTRUCTOR_ITERATIONS 4
+#endif
+
+/* 0: no key yet.  Otherwise the key + 1.  Two threads that make a key at once: one is deleted. */
+static _Atomic unsigned thread_key;
+static void (*_Atomic thread_ended)(void *);
+
+/* Rounds that this thread's destructor has seen.  Zero at start, like all thread-local data here. */
+static __thread unsigned thread_round __attribute__((tls_model("initial-exec")));
+
+static void thread_destructor(void *value) {
+    unsigned key = atomic_load_explicit(&thread_key, memory_order_relaxed);
+    if (++thread_round < PTHREAD_DESTRUCTOR_ITERATIONS && pthread_setspecific(key - 1, value) == 0) {
+        return;
+    }
+    atomic_load_explicit(&thread_ended, memory_order_relaxed)(value);
+}
+
+static unsigned thread_make_key(void) {
+    pthread_key_t made;
+    if (pthread_key_create(&made, thread_destructor) != 0) return 0;
+    unsigned expected = 0;
+    if (atomic_compare_exchange_strong_explicit(&thread_key, &expected, made + 1, memory_order_relaxed,
+                                                memory_order_relaxed)) {
+        return made + 1;
+    }
+    pthread_key_delete(made);
+    return expected;
+}
+
+bool hak_thread_at_end(void (*ended)(void *), void *value) {
+    atomic_store_explicit(&thread_ended, ended, memory_order_relaxed);
+    unsigned key = atomic_load_explicit(&thread_key, memory_order_relaxed);
+    if (!key) key = thread_make_key();
+    return key && pthread_setspecific(key - 1, value) == 0;
+}
+
+/* The wiped page's first word: FORK_KNOWN in a process that has been set up, 0 in a new child,
+ * FORK_BUSY while one thread of the child sets it up.  Where the kernel can't wipe (before 4.14,
+ * some emulators), the word is an ordinary one and a child handler of pthread_atfork clears it. */
+enum { FORK_NEW, FORK_BUSY, FORK_KNOWN };
+
+static _Atomic(_Atomic unsigned *) fork_state;
+static _Atomic unsigned fork_plain_state;
+
+static void fork_in_child(void) {
+    atomic_store_explicit(&fork_plain_state, FORK_NEW, memory_order_relaxed);
+}
+
+void hak_fork_arm(void) {
+    if (atomic_load_explicit(&fork_state, memory_order_acquire)) return;
+    _Atomic unsigned *state = hak_page_map_wiped();
+    bool wiped = state != NULL;
+    if (!wiped) state = &fork_plain_state;
+    atomic_store_explicit(state, FORK_KNOWN, memory_order_relaxed);
+    _Atomic unsigned *expected = NULL;
+    /* release: pairs with the acquire loads of fork_state, which then see FORK_KNOWN */
+    if (!atomic_compare_exchange_strong_explicit(&fork_state, &expected, state, memory_order_release,
+                                                 memory_order_relaxed)) {
+        if (wiped) hak_page_unmap(state, hak_page_bytes(), HAK_PAGE_META);
+        return;
+    }
+    if (!wiped) pthread_atfork(NULL, NULL, fork_in_child);
+}
+
+bool hak_fork_begin(void) {
+    _Atomic unsigned *state = atomic_load_explicit(&fork_state, memory_order_acquire);
+    if (!state || hak_likely(atomic_load_explicit(state, memory_order_relaxed) != FORK_NEW)) return false;
+    unsigned expected = FORK_NEW;
+    /* acquire and release: a second thread that sees FORK_KNOWN sees what the first one set up */
+    return atomic_compare_exchange_strong_explicit(state, &expected, FORK_BUSY, memory_order_acquire,
+                                                   memory_order_relaxed);
+}
+
+void hak_fork_done(void) {
+    _Atomic unsigned *state = atomic_load_explicit(&fork_state, memory_order_acquire);
+    atomic_store_explicit(state, FORK_KNOWN, memory_order_release);
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A call when a thread ends, and a call when the process has been forked.
+ */
+#ifndef HAK_OS_THREAD_H
+#define HAK_OS_THREAD_H
+
+#include "base/base.h"
+
+/* Asks that `ended(value)` be called when the calling thread ends, after the other thread-specific
+ * destructors have run (the last of PTHREAD_DESTRUCTOR_ITERATIONS rounds).  `value` is not NULL.
+ * False: it will not be called (no key left).  May allocate: call it when malloc works. */
+bool hak_thread_at_end(void (*ended)(void *), void *value);
+
+/* A word that differs between any two living threads of a process: the thread pointer. */
+HAK_INLINE uintptr_t hak_thread_self(void) {
+    return (uintptr_t)__builtin_thread_pointer();
+}
+
+/* True in the first call after the process was forked (also by _Fork and clone without CLONE_VM), in
+ * one thread only; then hak_fork_done() must follow. */
+bool hak_fork_begin(void);
+void hak_fork_done(void);
+
+/* Arms the detection.  Idempotent; called before the first heap is made. */
+void hak_fork_arm(void);
+
+#endif

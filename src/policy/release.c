@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Release by age.  Header: policy/release.h.
+ *
+ * Concurrency: release_due_ms is moved on by compare-and-swap; who moves it does the work.
+ */
+#include "policy/release.h"
+
+#include "config/option.h"
+#include "heap/adopt.h"
+#include "heap/bin.h"
+#include "heap/remote.h"
+#include "os/clock.h"
+#include "span/purge.h"
+
+/* Purges are due so often in one delay, so that memory is kept for 1 to 1.25 delays. */
+#define RELEASE_LOOKS_PER_DELAY 4
+
+/* A look purges in so many regions that have anything dirty, and the next one goes on from there. */
+#define RELEASE_REGIONS 4u
+
+/* A heap's magazines are looked at, a few classes each time, so often: all of them in an eighth of a second. */
+#define RELEASE_IDLE_MS 10u
+
+/* atomic, relaxed: the time (ms) of the next look */
+static _Atomic uint64_t release_due_ms;
+
+void hak_release_tick(struct hak_heap *heap) {
+    uint64_t now = hak_clock_ms();
+    atomic_store_explicit(&hak_purge_noted_ms, (uint32_t)now, memory_order_relaxed);
+    if ((uint32_t)now - heap->idle_ms >= RELEASE_IDLE_MS) {
+        heap->idle_ms = (uint32_t)now;
+        hak_bin_idle(heap);
+        hak_remote_send_all(heap);
+    }
+    int64_t delay = hak_option_int(HAK_OPTION_PURGE_DELAY_MS);
+    if (delay < 0) return;
+    uint64_t due = atomic_load_explicit(&release_due_ms, memory_order_relaxed);
+    uint64_t next = now + (uint64_t)delay / RELEASE_LOOKS_PER_DELAY;
+    if (now < due || !atomic_compare_exchange_strong_explicit(&release_due_ms, &due, next, memory_order_relaxed,
+                                                              memory_order_relaxed)) {
+        return;
+    }
+    hak_purge_some((uint32_t)delay, RELEASE_REGIONS);
+}
+
+size_t hak_release_all(void) {
+    atomic_store_explicit(&hak_purge_noted_ms, (uint32_t)hak_clock_ms(), memory_order_relaxed);
+    hak_adopt_collect();
+    return hak_purge_all();
+}

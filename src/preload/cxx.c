@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The C++ operators new and delete (C++17 [new.delete]), under their mangled names, so that the library needs
+ * no C++ runtime: what it needs of one, if the program has one, is reached by weak references.
+ *
+ * Exceptions pass through these frames: this file is compiled with -fexceptions.
+ */
+#include "front/fast_path.h"
+#include "hakmem.h"
+#include "os/report.h"
+
+/* A C++ compiler declares them by itself; no C header does. */
+#pragma GCC diagnostic ignored "-Wmissing-prototypes"
+
+#define EXPORT __attribute__((visibility("default")))
+#define WEAK   __attribute__((weak))
+
+typedef void (*cxx_handler)(void);
+
+/* std::get_new_handler() and std::__throw_bad_alloc() of libstdc++, and the latter of libc++ */
+WEAK cxx_handler _ZSt15get_new_handlerv(void);
+WEAK void _ZSt17__throw_bad_allocv(void);
+WEAK void _ZNSt3__117__throw_bad_allocEv(void);
+
+/* [new.delete.single]: call the new-handler until there is memory or no handler. */
+static void *cxx_retry(size_t size, size_t alignment) {
+    for (;;) {
+        cxx_handler handler = _ZSt15get_new_handlerv ? _ZSt15get_new_handlerv() : NULL;
+        if (!handler) return NULL;
+        handler();
+        bool zeroed;
+        void *block = hak_slow_allocate(size, alignment, &zeroed);
+        if (block) return block;
+    }
+}
+
+static void cxx_throw(size_t size) {
+    if (_ZSt17__throw_bad_allocv) _ZSt17__throw_bad_allocv();
+    if (_ZNSt3__117__throw_bad_allocEv) _ZNSt3__117__throw_bad_allocEv();
+    hak_die("operator new(%zu): out of memory, and no C++ runtime to throw std::bad_alloc", size);
+}
+
+static __attribute__((noinline)) void *cxx_failed(size_t size, size_t alignment) {
+    void *block = cxx_retry(size, alignment);
+    if (!block) cxx_throw(size);
+    return block;
+}
+
+HAK_INLINE void *cxx_new(size_t size) {
+    void *block = hak_fast_malloc(size);
+    return hak_likely(block != NULL) ? block : cxx_failed(size, HAK_MIN_ALIGN);
+}
+
+static void *cxx_aligned(size_t size, size_t alignment) {
+    bool zeroed;
+    if (!hak_is_power_of_two(alignment)) return NULL;
+    return hak_slow_allocate(size, alignment, &zeroed);
+}
+
+static void *cxx_new_aligned(size_t size, size_t alignment) {
+    void *block = cxx_aligned(size, alignment);
+    return block ? block : cxx_failed(size, alignment);
+}
+
+/* The handler may throw: a nothrow form that calls it must catch, which C can't.  As in other replacements, the
+ * nothrow forms therefore ask the handler only if there is one, and let its exception pass. */
+static void *cxx_nothrow(size_t size, size_t alignment) {
+    void *block = alignment > HAK_MIN_ALIGN ? cxx_aligned(size, alignment) : hak_fast_malloc(size);
+    return block ? block : cxx_retry(size, alignment);
+}
+
+/* operator new(size_t), new[] */
+EXPORT void *_Znwm(size_t size) { return cxx_new(size); }
+EXPORT void *_Znam(size_t size) { return cxx_new(size); }
+/* (size_t, std::nothrow_t const &) */
+EXPORT void *_ZnwmRKSt9nothrow_t(size_t size, const void *tag) { (void)tag; return cxx_nothrow(size, HAK_MIN_ALIGN); }
+EXPORT void *_ZnamRKSt9nothrow_t(size_t size, const void *tag) { (void)tag; return cxx_nothrow(size, HAK_MIN_ALIGN); }
+/* (size_t, std::align_val_t) */
+EXPORT void *_ZnwmSt11align_val_t(size_t size, size_t alignment) { return cxx_new_aligned(size, alignment); }
+EXPORT void *_ZnamSt11align_val_t(size_t size, size_t alignment) { return cxx_new_aligned(size, alignment); }
+/* (size_t, std::align_val_t, std::nothrow_t const &) */
+EXPORT void *_ZnwmSt11align_val_tRKSt9nothrow_t(size_t size, size_t alignment, const void *tag) {
+    (void)tag;
+    return cxx_nothrow(size, alignment);
+}
+EXPORT void *_ZnamSt11align_val_tRKSt9nothrow_t(size_t size, size_t alignment, const void *tag) {
+    (void)tag;
+    return cxx_nothrow(size, alignment);
+}
+
+/* operator delete(void *), delete[], with nothrow, with alignment */
+EXPORT void _ZdlPv(void *block) { hak_fast_free(block); }
+EXPORT void _ZdaPv(void *block) { hak_fast_free(block); }
+EXPORT void _ZdlPvRKSt9nothrow_t(void *block, const void *tag) { (void)tag; hak_fast_free(block); }
+EXPORT void _ZdaPvRKSt9nothrow_t(void *block, const void *tag) { (void)tag; hak_fast_free(block); }
+EXPORT void _ZdlPvSt11align_val_t(void *block, size_t alignment) { (void)alignment; hak_fast_free(block); }
+EXPORT void _ZdaPvSt11align_val_t(void *block, size_t alignment) { (void)alignment; hak_fast_free(block); }
+EXPORT void _ZdlPvSt11align_val_tRKSt9nothrow_t(void *block, size_t alignment, const void *tag) {
+    (void)alignment;
+    (void)tag;
+    hak_fast_free(block);
+}
+EXPORT void _ZdaPvSt11align_val_tRKSt9nothrow_t(void *block, size_t alignment, const void *tag) {
+    (void)alignment;
+    (void)tag;
+    hak_fast_free(block);
+}
+/* sized, and sized with alignment */
+EXPORT void _ZdlPvm(void *block, size_t size) { hak_free_sized(block, size); }
+EXPORT void _ZdaPvm(void *block, size_t size) { hak_free_sized(block, size); }
+EXPORT void _ZdlPvmSt11align_val_t(void *block, size_t size, size_t alignment) {
+    hak_free_aligned_sized(block, alignment, size);
+}
+EXPORT void _ZdaPvmSt11align_val_t(void *block, size_t size, size_t alignment) {
+    hak_free_aligned_sized(block, alignment, size);
+}

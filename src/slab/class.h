@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Size classes: from a size to its class, from a class to its block and slab sizes.
+ *
+ *   16 B to 128 B    steps of 16
+ *   to 32 KiB        8 steps a doubling: a block is at most 12.5 % larger than what was asked for
+ *   to 1 MiB         4 steps a doubling, one block a slab: its untouched end is never resident
+ *
+ * Class 0 is no class.  The table is constant; everything here may be called from anywhere.
+ */
+#ifndef HAK_SLAB_CLASS_H
+#define HAK_SLAB_CLASS_H
+
+#include "base/base.h"
+
+#define HAK_CLASSES          92u /* classes 1 to HAK_CLASSES */
+#define HAK_CLASS_SINGLE_MAX ((size_t)32 << 10) /* above: one block a slab */
+
+struct hak_class {
+    uint32_t block_bytes;
+    uint32_t inverse;  /* ceil(2^32 / block_bytes): see hak_class_divides */
+    uint16_t capacity; /* blocks in a slab */
+    uint16_t units;    /* units of a slab */
+};
+
+extern const struct hak_class hak_class_table[HAK_CLASSES + 1];
+
+/* The class for `size` <= HAK_LARGE_MAX; size 0 counts as 1. */
+HAK_INLINE unsigned hak_class_of(size_t size) {
+    if (size <= 128) return size ? (unsigned)((size + 15) >> 4) : 1;
+    size_t last = size - 1;
+    unsigned top = hak_log2(last);
+    if (size <= HAK_CLASS_SINGLE_MAX) return 8 + (top - 7) * 8 + (unsigned)(last >> (top - 3)) - 8 + 1;
+    return 72 + (top - 15) * 4 + (unsigned)(last >> (top - 2)) - 4 + 1;
+}
+
+/* The smallest class for `size` whose blocks are all aligned to `alignment` (a power of two up to a unit;
+ * slabs start at a unit, so the block size decides).  0: none. */
+unsigned hak_class_of_aligned(size_t size, size_t alignment);
+
+/* Is an offset below 64 KiB a multiple of the class's block size?  offset * inverse, modulo 2^32, is
+ * below inverse exactly for multiples as long as offset * block_bytes < 2^32 (Lemire, Kaser, Kurz:
+ * Faster remainder by direct computation, 2019). */
+HAK_INLINE bool hak_class_divides(uint32_t inverse, uint32_t offset) {
+    return (uint32_t)(offset * inverse) < inverse;
+}
+
+#endif

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Slabs.  Invariants and concurrency: slab/slab.h.
+ */
+#include "slab/slab.h"
+
+#include "base/counter.h"
+
+struct hak_slab *hak_slab_new(uint32_t owner, unsigned class) {
+    const struct hak_class *info = &hak_class_table[class];
+    unsigned first;
+    bool dirty;
+    struct hak_superslab *superslab = hak_superslab_claim(info->units, &first, &dirty);
+    if (!superslab) return NULL;
+    struct hak_slab *slab = hak_slab_at(superslab, first);
+    slab->next = slab->prev = NULL;
+    slab->free = NULL;
+    slab->base = hak_superslab_unit_base(superslab, first);
+    slab->owner = owner;
+    slab->used = slab->carved = 0;
+    slab->capacity = info->capacity;
+    slab->class = (uint8_t)class;
+    slab->units = (uint8_t)info->units;
+    slab->back = 0;
+    slab->listed = false;
+    slab->clean = !dirty;
+    for (unsigned i = 1; i < info->units; i++) {
+        struct hak_slab *further = hak_slab_at(superslab, first + i);
+        further->class = 0;
+        further->back = (uint8_t)i;
+    }
+    hak_map_set_tags(slab->base, info->units, hak_tag_make(owner, class));
+    hak_counter_add(&hak_counters.slabs_new, 1);
+    return slab;
+}
+
+void hak_slab_release(struct hak_slab *slab) {
+    struct hak_superslab *superslab = hak_map_superslab(slab->base);
+    unsigned first = (unsigned)((slab->base - superslab->base) >> HAK_UNIT_SHIFT);
+    size_t touched = (size_t)slab->carved * hak_class_table[slab->class].block_bytes;
+    unsigned written = (unsigned)((touched + HAK_UNIT_BYTES - 1) >> HAK_UNIT_SHIFT);
+    hak_map_set_tags(slab->base, slab->units, 0);
+    slab->class = 0;
+    hak_counter_add(&hak_counters.slabs_empty, 1);
+    hak_superslab_release(superslab, first, slab->units, written);
+}
+
+void hak_slab_retag(struct hak_slab *slab, uint32_t owner) {
+    slab->owner = owner;
+    hak_map_set_tags(slab->base, slab->units, hak_tag_make(owner, slab->class));
+    hak_counter_add(&hak_counters.slabs_adopted, 1);
+}
+
+bool hak_slab_take(struct hak_slab *slab, unsigned max, struct hak_batch *batch) {
+    struct hak_block *first = slab->free;
+    if (!first) return false;
+    struct hak_block *last = first;
+    unsigned count = 1;
+    while (count < max && last->next) {
+        last = last->next;
+        __builtin_prefetch(last->next);
+        count++;
+    }
+    slab->used += count;
+    hak_order_stores(); /* H3 */
+    slab->free = last->next;
+    batch->first = first;
+    batch->rest = count > 1 ? first->next : NULL;
+    last->next = NULL;
+    batch->rest_count = count - 1;
+    batch->zeroed = false;
+    return true;
+}
+
+bool hak_slab_carve(struct hak_slab *slab, unsigned max, uintptr_t mark, struct hak_batch *batch) {
+    unsigned left = slab->capacity - slab->carved;
+    if (!left) return false;
+    size_t size = hak_class_table[slab->class].block_bytes;
+    size_t offset = slab->carved * size;
+    size_t page_end = hak_align_up(offset + 1, HAK_PAGE_BYTES_MIN);
+    unsigned count = (unsigned)((page_end - offset + size - 1) / size);
+    if (count > max) count = max;
+    if (count > left) count = left;
+
+    slab->used += count;
+    slab->carved += count;
+    char *block = slab->base + offset;
+    batch->first = (struct hak_block *)(void *)block;
+    batch->rest = NULL;
+    batch->rest_count = count - 1;
+    batch->zeroed = slab->clean;
+    struct hak_block **link = &batch->rest;
+    for (unsigned i = 1; i < count; i++) {
+        struct hak_block *next = (struct hak_block *)(void *)(block + i * size);
+        *link = next;
+        if (mark) next->mark = mark;
+        link = &next->next;
+    }
+    *link = NULL;
+    return true;
+}

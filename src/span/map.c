@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Building the page map.  Look-ups are inline in span/map.h.
+ */
+#include "span/map.h"
+
+#include "os/page.h"
+
+struct hak_map hak_map;
+
+static bool map_cover_leaf(size_t index) {
+    if (atomic_load_explicit(&hak_map.root[index], memory_order_acquire) != 0) return true;
+    size_t bytes = hak_align_up(sizeof(struct hak_leaf), hak_page_bytes());
+    struct hak_leaf *leaf = hak_page_map(bytes, hak_page_bytes(), HAK_PAGE_META);
+    if (!leaf) return false;
+    ptrdiff_t none = 0;
+    ptrdiff_t distance = (char *)leaf - (char *)&hak_map.zero;
+    if (!atomic_compare_exchange_strong_explicit(&hak_map.root[index], &none, distance,
+                                                 memory_order_release, memory_order_acquire)) {
+        hak_page_unmap(leaf, bytes, HAK_PAGE_META); /* another thread was first */
+    }
+    return true;
+}
+
+bool hak_map_cover(const void *start, size_t bytes) {
+    uintptr_t first = (uintptr_t)start >> HAK_LEAF_SHIFT;
+    uintptr_t last = ((uintptr_t)start + bytes - 1) >> HAK_LEAF_SHIFT;
+    if (last >= HAK_ROOT_ENTRIES) return false; /* above HAK_ADDRESS_BITS: not ours to use */
+    for (uintptr_t index = first; index <= last; index++) {
+        if (!map_cover_leaf(index)) return false;
+    }
+    return true;
+}
+
+void hak_map_set_tags(const void *start, size_t units, uint32_t tag) {
+    uintptr_t address = (uintptr_t)start;
+    for (size_t i = 0; i < units; i++, address += HAK_UNIT_BYTES) {
+        atomic_store_explicit(&hak_map_leaf(address)->tag[(uint32_t)address >> HAK_UNIT_SHIFT], tag,
+                              memory_order_relaxed);
+    }
+}
+
+void hak_map_set_superslab(const void *start, struct hak_superslab *superslab) {
+    uintptr_t address = (uintptr_t)start;
+    size_t index = (address >> HAK_SUPERSLAB_SHIFT) & (HAK_LEAF_SUPERSLABS - 1);
+    atomic_store_explicit(&hak_map_leaf(address)->superslab[index], superslab, memory_order_release);
+}

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The page map: from any address to the tag of its unit, and to its superslab's descriptor.
+ *
+ *   address bits   47 ....... 32 | 31 ....... 16 | 15 .... 0
+ *                  root index      unit in leaf    within the unit
+ *
+ * A root entry is the distance in bytes from map.zero to the leaf: an unset entry, 0, leads to a leaf of
+ * zeros, and a look-up has no branch.  Both tables are .bss or mapped: pages never touched
+ * cost nothing.
+ *
+ * A tag is  owner id << 9 | class << 1;  the owner's id is never 0.  Owner 0 with HAK_TAG_HUGE is the
+ * first unit of a huge block.  The class is held doubled so that XOR with a heap's own tag gives the
+ * offset of the class's bin in words of 8 bytes.
+ *
+ * Invariant S1: a tag is non-zero only while its unit belongs to a slab or starts a huge block.
+ *
+ * Concurrency: tags are written, relaxed, by the thread that has claimed the unit.  A reader that
+ * holds a valid pointer got it through the program's own synchronisation; any other reader gets some
+ * value that was stored there.  Leaves and superslab pointers are set with release and read with
+ * acquire by those who follow them.
+ */
+#ifndef HAK_SPAN_MAP_H
+#define HAK_SPAN_MAP_H
+
+#include "base/base.h"
+
+#include <stdatomic.h>
+
+#define HAK_TAG_CLASS_BITS 9
+#define HAK_TAG_CLASS_MASK (((uint32_t)1 << HAK_TAG_CLASS_BITS) - 1)
+#define HAK_TAG_HUGE       HAK_TAG_CLASS_MASK
+#define HAK_OWNER_MAX      (((uint32_t)1 << (32 - HAK_TAG_CLASS_BITS)) - 1)
+
+#define HAK_LEAF_SHIFT 32
+#define HAK_LEAF_UNITS ((size_t)1 << (HAK_LEAF_SHIFT - HAK_UNIT_SHIFT))
+#define HAK_LEAF_SUPERSLABS ((size_t)1 << (HAK_LEAF_SHIFT - HAK_SUPERSLAB_SHIFT))
+#define HAK_ROOT_ENTRIES ((size_t)1 << (HAK_ADDRESS_BITS - HAK_LEAF_SHIFT))
+
+struct hak_superslab;
+
+struct hak_leaf {
+    _Atomic uint32_t tag[HAK_LEAF_UNITS];                                /* atomic */
+    _Atomic(struct hak_superslab *) superslab[HAK_LEAF_SUPERSLABS];     /* atomic */
+};
+
+struct hak_map {
+    _Atomic ptrdiff_t root[HAK_ROOT_ENTRIES]; /* atomic, set once */
+    struct hak_leaf zero;                     /* const */
+};
+
+extern struct hak_map hak_map;
+
+HAK_INLINE struct hak_leaf *hak_map_leaf(uintptr_t address) {
+    uint16_t index = (uint16_t)(address >> HAK_LEAF_SHIFT);
+    /* relaxed: the address computed from it carries the dependency; see the header's last part */
+    ptrdiff_t distance = atomic_load_explicit(&hak_map.root[index], memory_order_relaxed);
+    char *map = (char *)&hak_map + distance;
+    __asm__("" : "+r"(map)); /* keeps the sum as one addition: two instructions less in free */
+    return (struct hak_leaf *)(void *)(map + offsetof(struct hak_map, zero));
+}
+
+/* The tag of the unit of any address whatever. Bits above HAK_ADDRESS_BITS are ignored. */
+HAK_INLINE uint32_t hak_map_tag(const void *address) {
+    uintptr_t p = (uintptr_t)address;
+    return atomic_load_explicit(&hak_map_leaf(p)->tag[(uint32_t)p >> HAK_UNIT_SHIFT], memory_order_relaxed);
+}
+
+/* The superslab descriptor of any address, or NULL. */
+HAK_INLINE struct hak_superslab *hak_map_superslab(const void *address) {
+    uintptr_t p = (uintptr_t)address;
+    size_t index = (p >> HAK_SUPERSLAB_SHIFT) & (HAK_LEAF_SUPERSLABS - 1);
+    return atomic_load_explicit(&hak_map_leaf(p)->superslab[index], memory_order_acquire);
+}
+
+HAK_INLINE uint32_t hak_tag_make(uint32_t owner, unsigned class) {
+    return owner << HAK_TAG_CLASS_BITS | class << 1;
+}
+
+HAK_INLINE uint32_t hak_tag_owner(uint32_t tag) {
+    return tag >> HAK_TAG_CLASS_BITS;
+}
+
+HAK_INLINE unsigned hak_tag_class(uint32_t tag) {
+    return (tag & HAK_TAG_CLASS_MASK) >> 1;
+}
+
+/* Makes sure that leaves exist for [start, start + bytes).  False: no memory for a leaf. */
+bool hak_map_cover(const void *start, size_t bytes);
+
+/* Stores the tag of `units` units from `start` on: covered, and claimed by the caller. */
+void hak_map_set_tags(const void *start, size_t units, uint32_t tag);
+
+/* Stores the descriptor (or NULL) of one superslab of covered space. */
+void hak_map_set_superslab(const void *start, struct hak_superslab *superslab);
+
+#endif

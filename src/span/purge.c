@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Purging.  Header: span/purge.h.
+ */
+#include "span/purge.h"
+
+#include "span/region.h"
+
+_Atomic uint32_t hak_purge_noted_ms;
+
+/* The region at which the next hak_purge_some starts.  atomic, relaxed: any value will do. */
+static _Atomic uint32_t purge_cursor;
+
+static size_t purge_region(struct hak_region *region, uint32_t age_ms) {
+    /* The hints are cleared first and set again where something stays: a unit freed meanwhile sets its own. */
+    uint64_t dirty = atomic_exchange_explicit(&region->dirty_slots, 0, memory_order_relaxed);
+    uint64_t whole = 0, left = 0;
+    size_t purged = 0;
+    uint32_t now = hak_purge_clock();
+    uint64_t free = atomic_load_explicit(&region->free_slots, memory_order_relaxed);
+    for (uint64_t rest = dirty; rest; rest &= rest - 1) {
+        unsigned slot = (unsigned)__builtin_ctzll(rest);
+        uint64_t bit = (uint64_t)1 << slot;
+        struct hak_superslab *superslab = &region->superslab[slot];
+        if (age_ms && now - atomic_load_explicit(&superslab->freed_ms, memory_order_relaxed) < age_ms) {
+            left |= bit;
+        } else if (free & bit) {
+            whole |= bit;
+        } else {
+            purged += hak_superslab_purge(superslab);
+        }
+    }
+    if (whole) purged += hak_region_purge_slots(region, whole);
+    /* What is dirty and still free (a purge that failed, or young) is looked at again. */
+    for (uint64_t rest = dirty & ~left; rest; rest &= rest - 1) {
+        unsigned slot = (unsigned)__builtin_ctzll(rest);
+        struct hak_superslab *superslab = &region->superslab[slot];
+        uint32_t loose = atomic_load_explicit(&superslab->free_units, memory_order_relaxed);
+        free = atomic_load_explicit(&region->free_slots, memory_order_relaxed);
+        if ((free >> slot) & 1) loose = ~(uint32_t)0;
+        if (loose & atomic_load_explicit(&superslab->dirty_units, memory_order_relaxed)) {
+            left |= (uint64_t)1 << slot;
+        }
+    }
+    if (left) atomic_fetch_or_explicit(&region->dirty_slots, left, memory_order_relaxed);
+    return purged;
+}
+
+size_t hak_purge_some(uint32_t age_ms, uint32_t regions) {
+    uint32_t count = hak_region_count();
+    uint32_t start = atomic_load_explicit(&purge_cursor, memory_order_relaxed);
+    size_t purged = 0;
+    if (start >= count) start = 0;
+    for (uint32_t step = 0; step < count && regions; step++) {
+        uint32_t index = hak_region_step(start, step, count);
+        struct hak_region *region = hak_region_at(index);
+        if (!region || !atomic_load_explicit(&region->dirty_slots, memory_order_relaxed)) continue;
+        purged += purge_region(region, age_ms);
+        regions--;
+        atomic_store_explicit(&purge_cursor, index + 1, memory_order_relaxed);
+    }
+    return purged;
+}
+
+size_t hak_purge_all(void) {
+    size_t purged = hak_purge_some(0, ~(uint32_t)0);
+    return purged + hak_region_unmap_free();
+}

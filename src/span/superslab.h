@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Superslabs: 2 MiB of address space each, handed out in runs of 64 KiB units.
+ *
+ *   region   base ──► | superslab 0 | superslab 1 | ... |        address space, mapped at once
+ *   struct hak_region | superslab[0] | superslab[1] | ...        descriptors, out of line: a line each
+ *                     | unit[32]     | unit[32]     | ...        touched only when used: a line each
+ *
+ * Invariants (numbers as in ARCHITECTURE.md)
+ *   S2  A unit is free (its bit is set in free_units) or claimed by whoever cleared the bit.
+ *   S3  A superslab is free (its bit is set in the region's free_slots), in pieces, or huge.
+ *   S4  A unit whose dirty bit is clear reads as zeros.
+ *   S5  Each word is changed by one atomic step from one valid value to another.
+ *
+ * Concurrency: callable from any thread, no locks.  Claims are compare-and-swap with acquire, which
+ * pairs with the release with which units and slots are given back.  dirty_units of a free unit
+ * changes only under a claim of it, or before it is given back.  partial_slots and dirty_slots are hints:
+ * a set bit may be stale, a missing one is repaired by the next unit freed there.
+ *
+ * Not here: what is in a unit (slab/), in a huge block (large/); when to purge (policy/).
+ */
+#ifndef HAK_SPAN_SUPERSLAB_H
+#define HAK_SPAN_SUPERSLAB_H
+
+#include "base/base.h"
+
+#include <stdatomic.h>
+
+/* Metadata of one unit; it belongs to whoever has claimed the unit. */
+struct hak_unit {
+    _Alignas(HAK_CACHE_LINE) unsigned char data[HAK_CACHE_LINE];
+};
+
+enum hak_superslab_kind {
+    HAK_SUPERSLAB_FREE,   /* or being changed by whoever claimed it */
+    HAK_SUPERSLAB_PIECES, /* handed out in units */
+    HAK_SUPERSLAB_HUGE,   /* the first of a huge block */
+    HAK_SUPERSLAB_TAIL    /* a further one of a huge block */
+};
+
+struct hak_superslab {
+    _Atomic uint32_t free_units;  /* atomic: set = free; all clear unless in pieces */
+    _Atomic uint32_t dirty_units; /* atomic: set = may be resident and not zero */
+    _Atomic uint32_t kind;        /* atomic: enum hak_superslab_kind, for diagnosis and statistics */
+    _Atomic uint32_t freed_ms;    /* atomic: when a unit was last given back (low 32 bits) */
+    struct hak_region *region;    /* const */
+    char *base;                   /* const while the region is mapped */
+    size_t huge_bytes;            /* owner: size of the huge block that starts here */
+    uint32_t slot;                /* const: index in the region */
+    uint32_t huge_slots;          /* owner: superslabs of that block; 0: a mapping of its own */
+    struct hak_heap *huge_heap;   /* owner: the first-class heap it belongs to, or NULL */
+    struct hak_unit *unit;        /* const: HAK_SUPERSLAB_UNITS of them, of the claimed units' owners */
+};
+
+_Static_assert(sizeof(struct hak_superslab) <= HAK_CACHE_LINE, "a search looks at one line a superslab");
+
+/* Claims `count` (1 to 32) units in a row.  Returns the superslab and the first unit's index;
+ * *dirty: at least one of them may hold old contents.  NULL: no memory. */
+struct hak_superslab *hak_superslab_claim(unsigned count, unsigned *first, bool *dirty);
+
+/* Gives claimed units back.  `written` of them, from the first on, may have been written to. */
+void hak_superslab_release(struct hak_superslab *superslab, unsigned first, unsigned count, unsigned written);
+
+/* Purges what is free and dirty in a superslab in pieces.  Returns the bytes given back. */
+size_t hak_superslab_purge(struct hak_superslab *superslab);
+
+HAK_INLINE char *hak_superslab_unit_base(const struct hak_superslab *superslab, unsigned unit) {
+    return superslab->base + ((size_t)unit << HAK_UNIT_SHIFT);
+}
+
+#endif

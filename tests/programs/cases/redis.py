@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: MIT
+"""redis-server: a load from redis-benchmark, then a data set of every type that is read back and saved.
+
+Debian links redis with jemalloc; the preload takes malloc from it, on glibc's run as well.
+"""
+import random
+import signal
+
+from harness import Failure, digest
+
+NEEDS = {"redis-server": "redis-server", "redis-benchmark": "redis-tools", "redis-cli": "redis-tools"}
+SERVED = ("redis-server", "redis-benchmark", "redis-cli")
+
+OPTIONS = ("--port 0 --unixsocket redis.sock --dir . --save --appendonly yes --appendfsync no --io-threads 2"
+           " --io-threads-do-reads yes --enable-debug-command local --loglevel warning"
+           " --lazyfree-lazy-user-flush yes --lazyfree-lazy-user-del yes").split()
+LOAD = ("-s redis.sock -n 20000 -c 20 -P 8 -d 300 -r 5000 --threads 2 -q"
+        " -t set,get,incr,lpush,rpush,lpop,rpop,sadd,hset,spop,zadd,zpopmin,lrange_100,mset").split()
+CHURN = """local n = 0 for i = 1, 20000 do local t = {} for k = 1, i % 20 do t[k] = tostring(i * k) end
+  n = n + #table.concat(t, ARGV[1]) end return n"""
+
+
+class Client:
+    """A connection that speaks redis's protocol; commands go out in one pipeline."""
+
+    def __init__(self, connection):
+        self.connection = connection
+        self.stream = connection.makefile("rb")
+
+    def call(self, *commands):
+        out = bytearray()
+        for command in commands:
+            words = [word if isinstance(word, bytes) else str(word).encode() for word in command]
+            out += b"*%d\r\n" % len(words)
+            for word in words:
+                out += b"$%d\r\n%s\r\n" % (len(word), word)
+        self.connection.sendall(out)
+        return [self.reply() for _ in commands]
+
+    def reply(self):
+        line = self.stream.readline()
+        if not line.endswith(b"\r\n"):
+            raise Failure("redis-server closed the connection")
+        kind, rest = line[:1], line[1:-2]
+        if kind == b"$":
+            return self.stream.read(int(rest) + 2)[:-2] if rest != b"-1" else None
+        if kind == b"*":
+            return [self.reply() for _ in range(int(rest))]
+        if kind == b"-":
+            raise Failure(f"redis-server answers {line!r}")
+        return int(rest) if kind == b":" else rest
+
+
+def data_set():
+    """Commands, the same each time, that fill, grow, shrink and delete keys of all types."""
+    source = random.Random(7)
+    for i in range(12000):
+        key, name = f"{source.randrange(400)}", f"m{source.randrange(3000)}"
+        value = source.randbytes(source.choice((3, 20, 60, 200, 1500, 9000)) + i % 13)
+        yield from (("SET", "s" + key, value), ("APPEND", "a" + key, value[:500]),
+                    ("SETRANGE", "r" + key, source.randrange(20000), value[:100]),
+                    ("HSET", "h" + key, name, value[:300]), ("RPUSH", "l" + key, value[:200], name),
+                    ("SADD", "t" + key, source.randrange(10000), name), ("ZADD", "z" + key, i, name),
+                    ("XADD", "x" + key, f"{i + 1}-0", "field", value[:80]),
+                    ("PFADD", "p" + key, name), ("SETBIT", "b" + key, source.randrange(50000), 1))
+        if i % 3 == 0:
+            yield from (("DEL", "s" + key), ("LTRIM", "l" + key, 5, 40), ("HDEL", "h" + key, name),
+                        ("UNLINK", f"a{source.randrange(400)}"), ("LPOP", f"l{source.randrange(400)}"))
+
+
+def read_back(client):
+    """A digest of everything that is stored, read key by key."""
+    readers = {b"string": "GET", b"hash": "HGETALL", b"list": "LRANGE", b"set": "SMEMBERS", b"zset": "ZRANGE",
+               b"stream": "XRANGE"}
+    ranges = {"LRANGE": (0, -1), "ZRANGE": (0, -1), "XRANGE": ("-", "+")}
+    keys = sorted(client.call(("KEYS", "*"))[0])
+    kinds = client.call(*(("TYPE", key) for key in keys))
+    values = client.call(*((readers[kind], key, *ranges.get(readers[kind], ())) for key, kind in zip(keys, kinds)))
+    sets = {b"set": sorted, b"hash": lambda flat: sorted(zip(flat[::2], flat[1::2]))}
+    return digest(repr([(key, sets.get(kind, lambda value: value)(value))
+                        for key, kind, value in zip(keys, kinds, values)]))
+
+
+def fill(client):
+    commands = list(data_set())
+    answers = []
+    for start in range(0, len(commands), 500):
+        answers += client.call(*commands[start:start + 500])
+    return answers
+
+
+def probe(run):
+    for program in SERVED:
+        run.command(program, "--version")
+
+
+def run(run):
+    sock = run.work / "redis.sock"
+    answers = {}
+    with run.server("redis-server", *OPTIONS, ready=lambda: Client(run.connect(sock)).call(["PING"]) == [b"PONG"],
+                    stop=signal.SIGTERM) as server:
+        run.command("redis-benchmark", *LOAD)
+        client = Client(run.connect(sock))
+        client.call(["FLUSHALL"], ["SCRIPT", "FLUSH"])
+        answers["answers while filling"] = digest(repr(fill(client)))
+        answers["script"], = client.call(["EVAL", CHURN, 0, "-"])
+        answers["data set"] = read_back(client)
+        answers["digest"], = client.call(["DEBUG", "DIGEST"])
+        client.call(["BGREWRITEAOF"])
+        run.command("redis-benchmark", *LOAD, "--dbnum", "1", "-n", "5000")
+        client.call(["SELECT", 1], ["FLUSHDB"], ["SELECT", 0])
+        run.wait_for(lambda: b"aof_rewrite_in_progress:0" in client.call(["INFO", "persistence"])[0],
+                     "BGREWRITEAOF", server)
+        client.call(["DEBUG", "RELOAD"])
+        answers["digest after a reload"], = client.call(["DEBUG", "DIGEST"])
+        client.call(["DEBUG", "LOADAOF"])
+        answers["digest after the log"], = client.call(["DEBUG", "DIGEST"])
+        answers["keys, by redis-cli"] = run.command("redis-cli", "-s", "redis.sock", "DBSIZE")
+    if len({answers[what] for what in answers if what.startswith("digest")}) != 1:
+        raise Failure("what was saved is not what was stored")
+    return answers

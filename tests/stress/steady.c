@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A steady state makes no system calls: random mixed, and HAKMEM's own counts of them.
+ *
+ * The workload is that of the benchmark of the same name.  The calls that count are all mmap, munmap and
+ * madvise of the process, from its start.  Single-threaded.
+ */
+#include "stress.h"
+
+#include "hakmem.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+enum { CALLS_MAX = 20 };
+
+static uint64_t system_calls(void) {
+    struct hak_stats stats = {.version = HAK_STATS_VERSION, .size = sizeof stats};
+    if (family.stats_read(&stats) != 0)
+        stress_fail("hak_stats_read failed");
+    return stats.os_mmap + stats.os_munmap + stats.os_madvise_dontneed + stats.os_madvise_free +
+           stats.os_madvise_hugepage + stats.os_madvise_nohugepage;
+}
+
+static void run_cycles(unsigned char **slots, size_t slot_count, uint64_t cycles, uint32_t state) {
+    for (uint64_t i = 0; i < cycles; i++) {
+        state ^= state << 13;
+        state ^= state >> 17;
+        state ^= state << 5;
+        size_t slot = state % slot_count;
+        if (slots[slot]) {
+            family.free(slots[slot]);
+            slots[slot] = NULL;
+        } else {
+            size_t size = 16 + (state & 1023);
+            slots[slot] = stress_need(family.malloc(size), size);
+            slots[slot][0] = (unsigned char)state;
+        }
+    }
+}
+
+int main(int argc, char **argv) {
+    struct stress_argument arguments[] = {{"cycles", 20000000}, {"slots", 400}, {"seed", 1}};
+    stress_start(argc, argv, arguments, 3);
+    uint64_t cycles = arguments[0].value;
+    size_t slot_count = arguments[1].value;
+    if (!family.stats_read)
+        stress_skip("the allocator is not hakmem");
+    unsigned char **slots = stress_map(slot_count * sizeof *slots);
+    run_cycles(slots, slot_count, cycles / 10, (uint32_t)arguments[2].value + 0xDEADBEEF);
+    uint64_t before = system_calls();
+    run_cycles(slots, slot_count, cycles, (uint32_t)arguments[2].value);
+    for (size_t i = 0; i < slot_count; i++)
+        family.free(slots[i]);
+    uint64_t after = system_calls();
+    if (after > CALLS_MAX)
+        stress_fail("%" PRIu64 " system calls, %" PRIu64 " of them before the steady state; %d are allowed",
+                    after, before, CALLS_MAX);
+    printf("steady cycles=%" PRIu64 " slots=%zu calls_before=%" PRIu64 " calls_after=%" PRIu64 ": passed\n",
+           cycles, slot_count, before, after);
+    return 0;
+}

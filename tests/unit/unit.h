@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * cmocka with the headers it needs, and helpers that several unit tests share.
+ */
+#ifndef HAK_TESTS_UNIT_H
+#define HAK_TESTS_UNIT_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#define UNIT_COUNT(array) (sizeof(array) / sizeof *(array))
+
+#endif

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Finds libhakmem.so.
+ */
+#include "tool.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <unistd.h>
+
+#define LIBRARY_NAME "libhakmem.so"
+
+bool library_self(char *out, size_t size) {
+    ssize_t length = readlink("/proc/self/exe", out, size - 1);
+    if (length > 0 && (size_t)length < size - 1) {
+        out[length] = '\0';
+        return true;
+    }
+    /* no /proc */
+    char path[PATH_MAX];
+    const char *executed = (const char *)getauxval(AT_EXECFN);
+    if (executed == NULL || realpath(executed, path) == NULL) return false;
+    return (size_t)snprintf(out, size, "%s", path) < size;
+}
+
+/* A preloaded library is looked for again by every child of the program, in whatever folder that
+ * is: so the path is made absolute.  LD_PRELOAD has no way to quote its separators. */
+static bool library_take(const char *path, char *out, size_t size) {
+    char absolute[PATH_MAX];
+    if (realpath(path, absolute) == NULL) {
+        fprintf(stderr, "hakmem run: %s: %s\n", path, strerror(errno));
+        return false;
+    }
+    if (strpbrk(absolute, " :") != NULL) {
+        fprintf(stderr,
+                "hakmem run: %s: LD_PRELOAD can't hold a path with a blank or a colon; "
+                "give another with --lib\n",
+                absolute);
+        return false;
+    }
+    return (size_t)snprintf(out, size, "%s", absolute) < size;
+}
+
+bool library_find(const char *given, char *out, size_t size) {
+    static const char *const places[] = {LIBRARY_NAME, HAKMEM_LIBDIR "/" LIBRARY_NAME};
+    char self[PATH_MAX], path[PATH_MAX + sizeof HAKMEM_LIBDIR + sizeof LIBRARY_NAME + 1];
+    if (given == NULL) given = getenv("HAKMEM_LIB");
+    if (given != NULL && *given != '\0') return library_take(given, out, size);
+
+    if (!library_self(self, sizeof self)) {
+        fprintf(stderr, "hakmem run: the path of this command is unknown; "
+                        "give the library with --lib PATH\n");
+        return false;
+    }
+    *strrchr(self, '/') = '\0';
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        snprintf(path, sizeof path, "%s/%s", self, places[i]);
+        if (access(path, F_OK) == 0) return library_take(path, out, size);
+    }
+    fprintf(stderr,
+            "hakmem run: no " LIBRARY_NAME " in %s or %s/" HAKMEM_LIBDIR
+            "; give it with --lib PATH\n",
+            self, self);
+    return false;
+}
