@@ -4,7 +4,8 @@
  *
  * A program needs none of it: libhakmem.so replaces malloc and its family in any program that is
  * started with LD_PRELOAD=libhakmem.so (or `hakmem run -- program`), or linked with -lhakmem.  The
- * hak_ names below reach the same allocator explicitly, and the calls that malloc's interface lacks.
+ * hak_ names below reach the same allocator explicitly, and the calls that malloc's interface
+ * lacks.
  *
  * Every function may be called from any thread at any time, unless its comment says otherwise.
  * Sizes are in bytes.  Blocks are aligned to 16 bytes (alignof(max_align_t)) at least.
@@ -26,7 +27,7 @@ extern "C" {
 #define HAKMEM_VERSION_PATCH 0
 
 #if defined(__GNUC__)
-#define HAK_API __attribute__((visibility("default")))
+#define HAK_API       __attribute__((visibility("default")))
 #define HAK_ATTR(...) __attribute__((__VA_ARGS__))
 #else
 #define HAK_API
@@ -36,7 +37,8 @@ extern "C" {
 /* "MAJOR.MINOR.PATCH" of the library that is loaded. */
 HAK_API const char *hak_version(void);
 
-/* ---- The malloc family: malloc(3), posix_memalign(3), C23 7.24.3 ------------------------------ */
+/* ---- The malloc family: malloc(3), posix_memalign(3), C23 7.24.3 ------------------------------
+ */
 
 /* A block of at least `size` bytes, uninitialised; NULL with errno ENOMEM if there is no memory or
  * size > PTRDIFF_MAX.  size 0 gives a unique pointer that may be freed. */
@@ -51,7 +53,8 @@ HAK_API void *hak_realloc(void *block, size_t size) HAK_ATTR(alloc_size(2));
 HAK_API void *hak_reallocarray(void *block, size_t count, size_t size) HAK_ATTR(alloc_size(2, 3));
 
 /* Gives a block back; NULL is ignored; errno is kept.  The sized forms (C23) promise the size (and
- * alignment) that the block was asked for; a promise that can't be true is reported in checked mode. */
+ * alignment) that the block was asked for; a promise that can't be true is reported in checked
+ * mode. */
 HAK_API void hak_free(void *block);
 HAK_API void hak_free_sized(void *block, size_t size);
 HAK_API void hak_free_aligned_sized(void *block, size_t alignment, size_t size);
@@ -92,9 +95,9 @@ HAK_API int hak_mallopt(int param, int value);
 
 /* ---- Giving memory back --------------------------------------------------------------------- */
 
-/* Flushes the calling thread's magazine of one size class (0 <= class_idx < the number of classes; other
- * values do nothing), or all of them: the blocks return to their slabs, and slabs that become empty to
- * the shared pool.  Other threads' magazines are theirs and are not touched. */
+/* Flushes the calling thread's magazine of one size class (0 <= class_idx < the number of classes;
+ * other values do nothing), or all of them: the blocks return to their slabs, and slabs that become
+ * empty to the shared pool.  Other threads' magazines are theirs and are not touched. */
 HAK_API void hak_tiny_magazine_flush(int class_idx);
 HAK_API void hak_tiny_magazine_flush_all(void);
 
@@ -104,13 +107,15 @@ HAK_API size_t hak_collect(void);
 
 /* ---- First-class heaps ----------------------------------------------------------------------- */
 
-/* A heap of its own, usable from any thread (calls on one heap are serialised by a lock of that heap).
- * Its blocks may be freed by hak_free / free in any thread, or all at once by hak_heap_destroy, after
- * which none of them may be used.  hak_heap_new returns NULL with ENOMEM. */
+/* A heap of its own, usable from any thread (calls on one heap are serialised by a lock of that
+ * heap). Its blocks may be freed by hak_free / free in any thread, or all at once by
+ * hak_heap_destroy, after which none of them may be used.  hak_heap_new returns NULL with ENOMEM.
+ */
 struct hak_heap;
 HAK_API struct hak_heap *hak_heap_new(void);
 HAK_API void *hak_heap_malloc(struct hak_heap *heap, size_t size) HAK_ATTR(malloc, alloc_size(2));
-HAK_API void *hak_heap_calloc(struct hak_heap *heap, size_t count, size_t size) HAK_ATTR(malloc, alloc_size(2, 3));
+HAK_API void *hak_heap_calloc(struct hak_heap *heap, size_t count, size_t size)
+    HAK_ATTR(malloc, alloc_size(2, 3));
 HAK_API void *hak_heap_aligned_alloc(struct hak_heap *heap, size_t alignment, size_t size)
     HAK_ATTR(malloc, alloc_size(3));
 HAK_API void hak_heap_destroy(struct hak_heap *heap);
@@ -135,35 +140,36 @@ struct hak_stats {
     uint64_t waste;      /* ends of slabs too short for a block, ends of huge blocks         */
 
     /* Counts since the process started. */
-    uint64_t refills;              /* a bin was empty                                          */
-    uint64_t refill_inbox;         /* ... and was served by blocks that other threads freed    */
-    uint64_t refill_slab;          /* ... from the free blocks of a slab of this heap          */
-    uint64_t refill_carve;         /* ... from the untouched part of a slab                    */
-    uint64_t refill_adopted;       /* ... from a slab taken over from an ended thread          */
-    uint64_t refill_fresh;         /* ... from a new slab                                      */
-    uint64_t refill_failed;        /* ... by nothing: ENOMEM                                   */
-    uint64_t free_flushed;         /* blocks moved from a full magazine to their slabs         */
-    uint64_t free_remote_sent;     /* blocks sent to the inbox of their owner                  */
-    uint64_t free_remote_batches;  /* ... in this many chains                                  */
-    uint64_t free_remote_drained;  /* blocks taken from inboxes                                */
-    uint64_t free_forwarded;       /* blocks whose slab had changed its owner meanwhile        */
-    uint64_t free_foreign;         /* pointers of libc's own heap, forwarded                   */
-    uint64_t free_null;            /* early returns: free(NULL)                                */
-    uint64_t flushes;              /* magazine flushes                                         */
-    uint64_t slabs_new;            /* slabs taken from superslabs                              */
-    uint64_t slabs_empty;          /* slabs found empty and given back                         */
-    uint64_t slabs_adopted;        /* slabs that changed their owner                           */
-    uint64_t superslabs_empty;     /* superslabs found empty                                   */
-    uint64_t huge_allocs;          /* blocks above the large limit                             */
+    uint64_t refills;             /* a bin was empty                                          */
+    uint64_t refill_inbox;        /* ... and was served by blocks that other threads freed    */
+    uint64_t refill_slab;         /* ... from the free blocks of a slab of this heap          */
+    uint64_t refill_carve;        /* ... from the untouched part of a slab                    */
+    uint64_t refill_adopted;      /* ... from a slab taken over from an ended thread          */
+    uint64_t refill_fresh;        /* ... from a new slab                                      */
+    uint64_t refill_failed;       /* ... by nothing: ENOMEM                                   */
+    uint64_t free_flushed;        /* blocks moved from a full magazine to their slabs         */
+    uint64_t free_remote_sent;    /* blocks sent to the inbox of their owner                  */
+    uint64_t free_remote_batches; /* ... in this many chains                                  */
+    uint64_t free_remote_drained; /* blocks taken from inboxes                                */
+    uint64_t free_forwarded;      /* blocks whose slab had changed its owner meanwhile        */
+    uint64_t free_foreign;        /* pointers of libc's own heap, forwarded                   */
+    uint64_t free_null;           /* early returns: free(NULL)                                */
+    uint64_t flushes;             /* magazine flushes                                         */
+    uint64_t slabs_new;           /* slabs taken from superslabs                              */
+    uint64_t slabs_empty;         /* slabs found empty and given back                         */
+    uint64_t slabs_adopted;       /* slabs that changed their owner                           */
+    uint64_t superslabs_empty;    /* superslabs found empty                                   */
+    uint64_t huge_allocs;         /* blocks above the large limit                             */
     uint64_t huge_frees;
-    uint64_t heaps;                /* heaps made                                               */
-    uint64_t heaps_parked;         /* heaps of ended threads, now waiting for a new one        */
-    uint64_t purged_bytes;         /* given back to the system, in all                         */
+    uint64_t heaps;        /* heaps made                                               */
+    uint64_t heaps_parked; /* heaps of ended threads, now waiting for a new one        */
+    uint64_t purged_bytes; /* given back to the system, in all                         */
 
     /* System calls, and how many of them failed. */
     uint64_t os_mmap, os_munmap, os_mremap, os_mprotect;
     uint64_t os_madvise_dontneed, os_madvise_free, os_madvise_hugepage, os_madvise_nohugepage;
-    uint64_t os_mmap_failed, os_munmap_failed, os_mremap_failed, os_mprotect_failed, os_madvise_failed;
+    uint64_t os_mmap_failed, os_munmap_failed, os_mremap_failed, os_mprotect_failed,
+        os_madvise_failed;
 };
 
 /* Fills in *stats.  Set .version and .size first: an older caller gets the fields that it knows.
@@ -189,9 +195,10 @@ HAK_API int hak_stats_print(int fd, enum hak_stats_format format);
 
 /* ---- Options --------------------------------------------------------------------------------- */
 
-/* Reads or sets an option by its name (docs/reference/options.md, `hakmem options`).  hak_option_get
- * writes the value as text into out (cut to out_size, always terminated).  Both return 0, or -1 with errno:
- * ENOENT no such option, EINVAL bad value, EPERM it is fixed once the process has started. */
+/* Reads or sets an option by its name (docs/reference/options.md, `hakmem options`). hak_option_get
+ * writes the value as text into out (cut to out_size, always terminated).  Both return 0, or -1
+ * with errno: ENOENT no such option, EINVAL bad value, EPERM it is fixed once the process has
+ * started. */
 HAK_API int hak_option_get(const char *name, char *out, size_t out_size);
 HAK_API int hak_option_set(const char *name, const char *value);
 

@@ -33,6 +33,9 @@ ALLOCATORS = [
     ("tbbmalloc", "libtbbmalloc_proxy.so.2"),
 ]
 
+# A wall time that varies by more than this part of itself is not to be relied on.
+NOISY = 0.10
+
 PYTHON_JSON = """
 import json, random
 rng = random.Random(7)
@@ -154,6 +157,11 @@ def medians(samples):
     return [statistics.median(column) for column in zip(*samples)]
 
 
+def spread(values):
+    """Half the distance from the least to the greatest, as a part of the median."""
+    return (max(values) - min(values)) / 2 / statistics.median(values)
+
+
 def print_table(commands, allocators, results):
     """The table; returns {allocator: [ratio to glibc of wall, cpu, peak for each program]}."""
     ratios = {}
@@ -165,11 +173,10 @@ def print_table(commands, allocators, results):
         for name, _ in allocators:
             samples = results[title, name]
             median = medians(samples)
-            walls = [sample[0] for sample in samples]
-            spread = (max(walls) - min(walls)) / 2 / median[0]
+            walls = spread([sample[0] for sample in samples])
             ratio = [value / reference for value, reference in zip(median, base)]
             ratios.setdefault(name, []).append(ratio)
-            print(f"  {name:<10} {median[0]:8.3f} {spread:5.0%} {median[1]:8.3f} {median[2]:9.1f}"
+            print(f"  {name:<10} {median[0]:8.3f} {walls:5.0%} {median[1]:8.3f} {median[2]:9.1f}"
                   f"   {ratio[0]:6.3f} {ratio[1]:6.3f} {ratio[2]:6.3f}")
     return ratios
 
@@ -178,7 +185,7 @@ def geometric_means(ratios):
     return [math.exp(statistics.fmean(map(math.log, column))) for column in zip(*ratios)]
 
 
-def verdict(ratios):
+def verdict(ratios, results):
     means = {name: geometric_means(rows) for name, rows in ratios.items()}
     print("\ngeometric means, x glibc")
     for name, (wall, cpu, peak) in means.items():
@@ -186,9 +193,13 @@ def verdict(ratios):
     cpu_rank = sorted(means, key=lambda name: means[name][1]).index("hakmem") + 1
     peak_rank = sorted(means, key=lambda name: means[name][2]).index("hakmem") + 1
     wall, cpu, peak = means["hakmem"]
-    print(f"\nVerdict: on hakmem these programs took {wall:.3f} x the time, {cpu:.3f} x the "
-          f"processor time\nand {peak:.3f} x the memory that they take on glibc: place {cpu_rank} "
-          f"of {len(means)} by processor time,\nplace {peak_rank} of {len(means)} by memory.")
+    noise = max(spread([sample[0] for sample in samples]) for samples in results.values())
+    if noise > NOISY:
+        print(f"\nThe time of one program varied by up to {noise:.0%}: this machine is busy,\n"
+              "and wall time says little here.")
+    print(f"\nVerdict: on hakmem these programs took {cpu:.3f} x the processor time,\n"
+          f"{wall:.3f} x the wall time and {peak:.3f} x the memory that they take on glibc:\n"
+          f"place {cpu_rank} of {len(means)} by processor time, {peak_rank} by memory.")
 
 
 def main():
@@ -214,7 +225,7 @@ def main():
         print(f"Measuring: {runs} rounds of {len(commands)} programs, "
               f"{len(allocators)} allocators", flush=True)
         results = measure(commands, allocators, runs, folder)
-        verdict(print_table(commands, allocators, results))
+        verdict(print_table(commands, allocators, results), results)
 
 
 if __name__ == "__main__":

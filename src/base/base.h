@@ -31,10 +31,10 @@
 /* The smallest page that any supported kernel uses: carving touches memory in these steps. */
 #define HAK_PAGE_BYTES_MIN ((size_t)4096)
 
-#define HAK_MIN_ALIGN  ((size_t)16)
-#define HAK_SMALL_MAX  ((size_t)1024)    /* up to here malloc finds the class in a byte table */
-#define HAK_LARGE_MAX  ((size_t)1 << 20) /* the last class; above are huge blocks */
-#define HAK_BATCH_MAX  64u               /* H6: blocks moved by one operation */
+#define HAK_MIN_ALIGN ((size_t)16)
+#define HAK_SMALL_MAX ((size_t)1024)    /* up to here malloc finds the class in a byte table */
+#define HAK_LARGE_MAX ((size_t)1 << 20) /* the last class; above are huge blocks */
+#define HAK_BATCH_MAX 64u               /* H6: blocks moved by one operation */
 
 HAK_INLINE size_t hak_align_up(size_t n, size_t alignment) {
     return (n + alignment - 1) & ~(alignment - 1);
@@ -57,8 +57,9 @@ HAK_INLINE unsigned hak_log2(size_t n) {
     return 63u - (unsigned)__builtin_clzll((unsigned long long)n);
 }
 
-/* Keeps the compiler from moving a store across: a forked child, or a signal handler, sees the owner's stores
- * in this order (the processors this runs on keep it for a thread's own, and fork copies what is visible). */
+/* Keeps the compiler from moving a store across: a forked child, or a signal handler, sees the
+ * owner's stores in this order (the processors this runs on keep it for a thread's own, and fork
+ * copies what is visible). */
 #define hak_order_stores() __atomic_signal_fence(__ATOMIC_SEQ_CST)
 
 /* A free block.  `mark` exists in checked mode only (check/checked.h). */

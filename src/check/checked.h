@@ -2,16 +2,16 @@
  *
  * Checked mode: the free of a block of the caller's own heap.
  *
- * Every free block carries the process's secret mark in its second word; a block in use never does: it is
- * cleared when the block is handed out.  So
- *   a second free            finds the mark;
- *   an interior pointer      is not a multiple of the block size;
- *   memory never handed out  lies in the part of the slab that was not carved yet;
- *   a write to a free block  that hits the mark is found before the block is handed out again.
+ * Every free block carries the process's secret mark in its second word; a block in use never does:
+ * it is cleared when the block is handed out.  So
+ *   a second free             finds the mark;
+ *   an interior pointer       is not a multiple of the block size;
+ *   memory never handed out   lies in the part of the slab that was not carved yet;
+ *   a write to a free block   that hits the mark is found before the block is handed out again.
  *
- * The mark lies in the block, whose first line the free touches in any case; the other three need the line of
- * the class only.  docs/decisions/0003-checked-mode.md has what that costs, and what an allocated bit out of
- * line would.
+ * The mark lies in the block, whose first line the free touches in any case; the other three need
+ * the line of the class only.  docs/decisions/0003-checked-mode.md has what that costs, and what an
+ * allocated bit out of line would.
  *
  * Not here: what happens with a pointer that fails (check/verify.h).
  */
@@ -26,8 +26,10 @@ HAK_INLINE struct hak_bin_check *hak_checked_class(struct hak_heap *heap, uint64
     return (struct hak_bin_check *)(void *)((uint64_t *)(void *)heap->check + class_words);
 }
 
-/* Is `block`, whose unit has the heap's tag and class_words, in use, as far as can be told quickly? */
-HAK_INLINE bool hak_checked_in_use(struct hak_heap *heap, uint64_t class_words, const struct hak_block *block) {
+/* Is `block`, whose unit has the heap's tag and class_words, in use, as far as can be told quickly?
+ */
+HAK_INLINE bool hak_checked_in_use(struct hak_heap *heap, uint64_t class_words,
+                                   const struct hak_block *block) {
     const struct hak_bin_check *check = hak_checked_class(heap, class_words);
     return hak_likely(hak_class_divides(check->inverse, (uint16_t)(uintptr_t)block)) &&
            hak_likely(block->mark != heap->mark) &&

@@ -17,7 +17,8 @@
 /* A list longer than this is taken for one with a loop. */
 #define VERIFY_LIST_MAX 8192u
 
-static struct hak_finding verify_found(enum hak_verdict verdict, size_t block_bytes, size_t offset) {
+static struct hak_finding verify_found(enum hak_verdict verdict, size_t block_bytes,
+                                       size_t offset) {
     return (struct hak_finding){verdict, block_bytes, offset};
 }
 
@@ -33,8 +34,10 @@ static struct hak_finding verify_untagged(const void *pointer) {
         struct hak_region *region = hak_region_at(i);
         if (!region || (uintptr_t)pointer - (uintptr_t)region->base >= region->bytes) continue;
         struct hak_superslab *superslab = &region->superslab[0];
-        if (region->slots) superslab += ((uintptr_t)pointer - (uintptr_t)region->base) >> HAK_SUPERSLAB_SHIFT;
-        while (atomic_load_explicit(&superslab->kind, memory_order_relaxed) == HAK_SUPERSLAB_TAIL) superslab--;
+        if (region->slots)
+            superslab += ((uintptr_t)pointer - (uintptr_t)region->base) >> HAK_SUPERSLAB_SHIFT;
+        while (atomic_load_explicit(&superslab->kind, memory_order_relaxed) == HAK_SUPERSLAB_TAIL)
+            superslab--;
         size_t offset = (uintptr_t)pointer - (uintptr_t)superslab->base;
         if (atomic_load_explicit(&superslab->kind, memory_order_relaxed) == HAK_SUPERSLAB_HUGE &&
             offset < superslab->huge_bytes) {
@@ -52,12 +55,14 @@ static bool verify_list_has(const struct hak_block *list, const void *block) {
     return false;
 }
 
-/* The mark says that the block is free.  A block in use has it only if the program copied it there from freed
- * memory; so the owner looks.  Blocks on their way between threads can't be looked for. */
-static bool verify_is_free(const struct hak_heap *heap, const struct hak_slab *slab, const void *block) {
+/* The mark says that the block is free.  A block in use has it only if the program copied it there
+ * from freed memory; so the owner looks.  Blocks on their way between threads can't be looked for.
+ */
+static bool verify_is_free(const struct hak_heap *heap, const struct hak_slab *slab,
+                           const void *block) {
     if (!heap) return true;
-    return verify_list_has(heap->bin[slab->class].head, block) || verify_list_has(slab->free, block) ||
-           verify_list_has(heap->pending, block);
+    return verify_list_has(heap->bin[slab->class].head, block) ||
+           verify_list_has(slab->free, block) || verify_list_has(heap->pending, block);
 }
 
 static struct hak_finding verify_in_slab(const struct hak_heap *heap, const void *pointer) {
@@ -67,10 +72,12 @@ static struct hak_finding verify_in_slab(const struct hak_heap *heap, const void
     size_t index = offset / size;
     const struct hak_heap *owner = hak_registry_get(slab->owner);
     bool own = heap && owner == heap;
-    if (index >= slab->capacity || (own && index >= slab->carved)) return verify_found(HAK_POINTER_UNUSED, 0, 0);
+    if (index >= slab->capacity || (own && index >= slab->carved))
+        return verify_found(HAK_POINTER_UNUSED, 0, 0);
     if (offset % size) return verify_found(HAK_POINTER_INTERIOR, size, offset % size);
     const struct hak_block *block = pointer;
-    if (owner->mark && block->mark == owner->mark && verify_is_free(own ? heap : NULL, slab, block)) {
+    if (owner->mark && block->mark == owner->mark &&
+        verify_is_free(own ? heap : NULL, slab, block)) {
         return verify_found(HAK_POINTER_FREE, size, 0);
     }
     return verify_found(HAK_POINTER_VALID, size, 0);
@@ -82,31 +89,36 @@ struct hak_finding hak_verify(const struct hak_heap *heap, const void *pointer) 
     if (tag == HAK_TAG_HUGE) {
         const struct hak_superslab *huge = hak_map_superslab(pointer);
         size_t offset = (size_t)((const char *)pointer - huge->base);
-        return verify_found(offset ? HAK_POINTER_INTERIOR : HAK_POINTER_VALID, huge->huge_bytes, offset);
+        return verify_found(offset ? HAK_POINTER_INTERIOR : HAK_POINTER_VALID, huge->huge_bytes,
+                            offset);
     }
     return verify_in_slab(heap, pointer);
 }
 
-/* ---- Messages --------------------------------------------------------------------------------- */
+/* ---- Messages ---------------------------------------------------------------------------------
+ */
 
-#define verify_say(...)                                                                       \
-    do {                                                                                      \
+#define verify_say(...)                                                                      \
+    do {                                                                                     \
         if (hak_option_int(HAK_OPTION_ON_ERROR) == HAK_ON_ERROR_ABORT) hak_die(__VA_ARGS__); \
-        hak_report(__VA_ARGS__);                                                              \
+        hak_report(__VA_ARGS__);                                                             \
     } while (0)
 
 void hak_verify_fail(const char *function, const void *pointer, const struct hak_finding *finding) {
     size_t bytes = finding->block_bytes;
     switch (finding->verdict) {
     case HAK_POINTER_FREE:
-        verify_say("%s(%p): double free: the block of %zu bytes is free already", function, pointer, bytes);
+        verify_say("%s(%p): double free: the block of %zu bytes is free already", function, pointer,
+                   bytes);
         return;
     case HAK_POINTER_INTERIOR:
-        verify_say("%s(%p): interior pointer: %zu bytes into the block of %zu bytes at %p", function, pointer,
-                   finding->offset, bytes, (const void *)((const char *)pointer - finding->offset));
+        verify_say("%s(%p): interior pointer: %zu bytes into the block of %zu bytes at %p",
+                   function, pointer, finding->offset, bytes,
+                   (const void *)((const char *)pointer - finding->offset));
         return;
     case HAK_POINTER_UNUSED:
-        verify_say("%s(%p): invalid pointer: this memory is not allocated (freed twice?)", function, pointer);
+        verify_say("%s(%p): invalid pointer: this memory is not allocated (freed twice?)", function,
+                   pointer);
         return;
     case HAK_POINTER_STACK:
         verify_say("%s(%p): invalid pointer: it points to the stack", function, pointer);
@@ -118,7 +130,8 @@ void hak_verify_fail(const char *function, const void *pointer, const struct hak
     }
 }
 
-void hak_verify_fail_size(const char *function, const void *pointer, size_t promised, size_t block_bytes) {
-    verify_say("%s(%p): size mismatch: freed as %zu bytes, but the block has %zu", function, pointer, promised,
-               block_bytes);
+void hak_verify_fail_size(const char *function, const void *pointer, size_t promised,
+                          size_t block_bytes) {
+    verify_say("%s(%p): size mismatch: freed as %zu bytes, but the block has %zu", function,
+               pointer, promised, block_bytes);
 }

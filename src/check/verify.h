@@ -3,8 +3,8 @@
  * What a pointer is, decided from tags, descriptors and marks; and what is said about a bad one.
  * Any 64-bit value may be asked about.
  *
- * Concurrency: callable from any thread.  The descriptor of another heap's slab is read for its constant
- * fields only.
+ * Concurrency: callable from any thread.  The descriptor of another heap's slab is read for its
+ * constant fields only.
  */
 #ifndef HAK_CHECK_VERIFY_H
 #define HAK_CHECK_VERIFY_H
@@ -32,10 +32,13 @@ struct hak_heap;
  * NULL: none. */
 struct hak_finding hak_verify(const struct hak_heap *heap, const void *pointer);
 
-/* Writes the line for a bad pointer, and ends the process unless the option on_error says `report`. */
-void hak_verify_fail(const char *function, const void *pointer, const struct hak_finding *finding) HAK_COLD;
+/* Writes the line for a bad pointer, and ends the process unless the option on_error says `report`.
+ */
+void hak_verify_fail(const char *function, const void *pointer,
+                     const struct hak_finding *finding) HAK_COLD;
 
 /* The same for a size that the caller promised and that can't be true. */
-void hak_verify_fail_size(const char *function, const void *pointer, size_t promised, size_t block_bytes) HAK_COLD;
+void hak_verify_fail_size(const char *function, const void *pointer, size_t promised,
+                          size_t block_bytes) HAK_COLD;
 
 #endif

@@ -12,7 +12,8 @@
 #define API_TEXT(x)  API_TEXT_(x)
 
 const char *hak_version(void) {
-    return API_TEXT(HAKMEM_VERSION_MAJOR) "." API_TEXT(HAKMEM_VERSION_MINOR) "." API_TEXT(HAKMEM_VERSION_PATCH);
+    return API_TEXT(HAKMEM_VERSION_MAJOR) "." API_TEXT(HAKMEM_VERSION_MINOR) "." API_TEXT(
+        HAKMEM_VERSION_PATCH);
 }
 
 static int api_result(int result) {

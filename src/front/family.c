@@ -4,12 +4,12 @@
  *
  * Sources: malloc(3), posix_memalign(3), malloc_usable_size(3), C23 7.24.3.
  */
+#include "check/verify.h"
+#include "config/option.h"
 #include "front/fast_path.h"
 #include "hakmem.h"
 #include "large/huge.h"
 #include "os/page.h"
-#include "check/verify.h"
-#include "config/option.h"
 
 #include <errno.h>
 #include <string.h>
@@ -32,11 +32,13 @@ void *hak_calloc(size_t count, size_t size) {
     return block;
 }
 
-/* ---- realloc ----------------------------------------------------------------------------------- */
+/* ---- realloc -----------------------------------------------------------------------------------
+ */
 
 /* A pointer that is not ours; free and malloc_usable_size would have told the same. */
 static void *family_realloc_foreign(void *pointer, size_t size) {
-    const struct hak_other_malloc *foreign = atomic_load_explicit(&hak_slow_foreign, memory_order_acquire);
+    const struct hak_other_malloc *foreign = atomic_load_explicit(&hak_slow_foreign,
+                                                                  memory_order_acquire);
     void *result;
     if (foreign && foreign->realloc(pointer, size, &result)) return result;
     if (foreign) {
@@ -79,7 +81,8 @@ void *hak_reallocarray(void *block, size_t count, size_t size) {
     return hak_realloc(block, total);
 }
 
-/* ---- Sized free -------------------------------------------------------------------------------- */
+/* ---- Sized free --------------------------------------------------------------------------------
+ */
 
 static bool family_size_fits(void *block, size_t size, const char *function) {
     struct hak_heap *heap = hak_tls.heap;
@@ -99,7 +102,8 @@ void hak_free_aligned_sized(void *block, size_t alignment, size_t size) {
     if (family_size_fits(block, size, "free_aligned_sized")) hak_fast_free(block);
 }
 
-/* ---- Alignment --------------------------------------------------------------------------------- */
+/* ---- Alignment ---------------------------------------------------------------------------------
+ */
 
 static void *family_aligned(size_t alignment, size_t size) {
     if (alignment <= HAK_MIN_ALIGN) return hak_fast_malloc(size);
@@ -113,7 +117,7 @@ void *hak_aligned_alloc(size_t alignment, size_t size) {
 }
 
 void *hak_memalign(size_t alignment, size_t size) {
-    if (alignment > PTRDIFF_MAX / 2 + 1) return family_fail(EINVAL);
+    if (alignment > SIZE_MAX / 2 + 1) return family_fail(EINVAL);
     size_t power = HAK_MIN_ALIGN;
     while (power < alignment) power *= 2; /* as glibc: rounded up to a power of two */
     return family_aligned(power, size);
@@ -139,15 +143,18 @@ void *hak_pvalloc(size_t size) {
     return family_aligned(page, hak_align_up(size ? size : 1, page));
 }
 
-/* ---- Sizes ------------------------------------------------------------------------------------- */
+/* ---- Sizes -------------------------------------------------------------------------------------
+ */
 
 size_t hak_usable_size(const void *block) {
     if (!block) return 0;
     size_t usable = hak_slow_usable(block, "malloc_usable_size");
-    const struct hak_other_malloc *foreign = atomic_load_explicit(&hak_slow_foreign, memory_order_acquire);
+    const struct hak_other_malloc *foreign = atomic_load_explicit(&hak_slow_foreign,
+                                                                  memory_order_acquire);
     if (!usable && foreign && !foreign->usable(block, &usable)) {
         struct hak_finding finding = hak_verify(NULL, block);
-        if (finding.verdict == HAK_POINTER_FOREIGN) hak_verify_fail("malloc_usable_size", block, &finding);
+        if (finding.verdict == HAK_POINTER_FOREIGN)
+            hak_verify_fail("malloc_usable_size", block, &finding);
     }
     return usable;
 }

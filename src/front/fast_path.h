@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * The hot path, whole: what a malloc that finds a block in its bin executes, and a free that finds its block to
- * be the thread's own.  No locks, no atomics but plain loads, no conditionals of the preprocessor.
+ * The hot path, whole: what a malloc that finds a block in its bin executes, and a free that finds
+ * its block to be the thread's own.  No locks, no atomics but plain loads, no conditionals of the
+ * preprocessor.
  *
- * Everything rare looks like one of three failed compares, and goes to slow.c with the same arguments:
+ * Everything rare looks like one of three failed compares, and goes to slow.c:
  *   size >= fast_limit   a large size; no heap yet; checked mode; inside a slow path
  *   an empty bin         a refill is due
- *   another tag          NULL, somebody else's block, a huge one, a bad pointer; and as for fast_limit
+ *   another tag          NULL, another's block, a huge one, a bad pointer; and as for fast_limit
  *
  * Instantiated as hak_malloc and hak_free (malloc_fast.c) and as malloc and free (preload/libc.c).
  * tests/golden pins the number of instructions.

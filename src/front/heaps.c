@@ -14,7 +14,8 @@
 #include <errno.h>
 #include <string.h>
 
-/* ---- First-class heaps ------------------------------------------------------------------------- */
+/* ---- First-class heaps -------------------------------------------------------------------------
+ */
 
 struct hak_heap *hak_heap_new(void) {
     hak_slow_start();
@@ -75,7 +76,8 @@ void hak_heap_destroy(struct hak_heap *heap) {
     if (heap) hak_locked_destroy(heap, hak_huge_free);
 }
 
-/* ---- Giving memory back ------------------------------------------------------------------------ */
+/* ---- Giving memory back ------------------------------------------------------------------------
+ */
 
 /* Flushes bins first to last of the calling thread. */
 static void heaps_flush(unsigned first, unsigned last) {
@@ -85,7 +87,7 @@ static void heaps_flush(unsigned first, unsigned last) {
     while (hak_remote_drain(heap)) {
     }
     hak_remote_send_all(heap);
-    for (unsigned class = first; class <= last; class++) {
+    for (unsigned class = first; class <= last; class ++) {
         if (heap->bin[class].head) hak_bin_flush(heap, class, 0, UINT32_MAX);
     }
     hak_heap_leave(tls);

@@ -2,8 +2,9 @@
  *
  * The slow paths of malloc and free.  Header: front/slow.h.
  *
- * Invariant H5: work on the thread's heap is bracketed by hak_heap_enter and hak_heap_leave.  In between, and
- * in a thread whose heap is gone, calls are served by the fallback heap and by single remote frees.
+ * Invariant H5: work on the thread's heap is bracketed by hak_heap_enter and hak_heap_leave.  In
+ * between, and in a thread whose heap is gone, calls are served by the fallback heap and by single
+ * remote frees.
  */
 #include "front/slow.h"
 
@@ -46,7 +47,8 @@ static void slow_tick(struct hak_heap *heap) {
     if (hak_unlikely(++heap->slow_ops % SLOW_TICK == 0)) hak_release_tick(heap);
 }
 
-/* ---- Allocation ------------------------------------------------------------------------------- */
+/* ---- Allocation -------------------------------------------------------------------------------
+ */
 
 static void *slow_fail(void) {
     errno = ENOMEM;
@@ -55,7 +57,10 @@ static void *slow_fail(void) {
 
 static void *slow_huge(size_t size, size_t alignment, bool *zeroed) {
     struct hak_superslab *huge = hak_huge_alloc(size, alignment, zeroed);
-    if (!huge && hak_release_all()) huge = hak_huge_alloc(size, alignment, zeroed);
+    if (!huge) {
+        hak_release_all(); /* what is free in the wrong place may be what is missing */
+        huge = hak_huge_alloc(size, alignment, zeroed);
+    }
     return huge ? huge->base : slow_fail();
 }
 
@@ -63,7 +68,7 @@ static void *slow_take(struct hak_tls *tls, unsigned class, bool *zeroed) {
     if (!slow_ready(tls)) return hak_fallback_take(class, zeroed);
     struct hak_heap *heap = hak_heap_enter(tls);
     struct hak_block *block = hak_bin_take(heap, class, zeroed);
-    if (hak_unlikely(!block)) { /* what is free in the wrong place may be what is missing */
+    if (hak_unlikely(!block)) { /* as in slow_huge */
         hak_bin_flush_all(heap);
         hak_release_all();
         block = hak_bin_take(heap, class, zeroed);
@@ -115,7 +120,8 @@ void *hak_slow_malloc(size_t size) {
     return slow_malloc_rest(size);
 }
 
-/* ---- Free ------------------------------------------------------------------------------------- */
+/* ---- Free -------------------------------------------------------------------------------------
+ */
 
 void hak_slow_overflow(uint64_t class_words) {
     struct hak_tls *tls = &hak_tls;
@@ -158,8 +164,10 @@ static void slow_release_huge(void *pointer, const char *function) {
     hak_huge_free(huge);
 }
 
-static void slow_release_bad(void *pointer, const struct hak_finding *finding, const char *function) {
-    const struct hak_other_malloc *foreign = atomic_load_explicit(&hak_slow_foreign, memory_order_acquire);
+static void slow_release_bad(void *pointer, const struct hak_finding *finding,
+                             const char *function) {
+    const struct hak_other_malloc *foreign = atomic_load_explicit(&hak_slow_foreign,
+                                                                  memory_order_acquire);
     if (finding->verdict == HAK_POINTER_FOREIGN && foreign && foreign->free(pointer)) {
         hak_counter_add(&hak_counters.free_foreign, 1);
         return;
@@ -206,7 +214,8 @@ void hak_slow_free(void *pointer, uint64_t class_words) {
     struct hak_tls *tls = &hak_tls;
     uint32_t tag = (uint32_t)class_words ^ tls->tag;
     uint64_t checked_words = tag ^ tls->checked_tag;
-    if (hak_likely(checked_words - 2 <= 2 * HAK_CLASSES - 2 && !((uintptr_t)pointer >> HAK_ADDRESS_BITS)) &&
+    if (hak_likely(checked_words - 2 <= 2 * HAK_CLASSES - 2 &&
+                   !((uintptr_t)pointer >> HAK_ADDRESS_BITS)) &&
         hak_likely(hak_checked_in_use(tls->heap, checked_words, pointer))) {
         slow_push(tls->heap, checked_words, pointer);
         return;
@@ -214,7 +223,8 @@ void hak_slow_free(void *pointer, uint64_t class_words) {
     slow_free_rest(pointer, tag);
 }
 
-/* ---- Sizes ------------------------------------------------------------------------------------ */
+/* ---- Sizes ------------------------------------------------------------------------------------
+ */
 
 size_t hak_slow_usable(const void *pointer, const char *function) {
     struct hak_tls *tls = &hak_tls;
@@ -222,9 +232,11 @@ size_t hak_slow_usable(const void *pointer, const char *function) {
     if (tag && tag != HAK_TAG_HUGE && !hak_registry_get(hak_tag_owner(tag))->mark) {
         return hak_class_table[hak_tag_class(tag)].block_bytes;
     }
-    struct hak_finding finding = hak_verify(tls->state == HAK_TLS_READY ? tls->heap : NULL, pointer);
+    struct hak_finding finding = hak_verify(tls->state == HAK_TLS_READY ? tls->heap : NULL,
+                                            pointer);
     if (finding.verdict == HAK_POINTER_VALID) return finding.block_bytes;
-    if (finding.verdict != HAK_POINTER_FOREIGN || !atomic_load_explicit(&hak_slow_foreign, memory_order_acquire)) {
+    if (finding.verdict != HAK_POINTER_FOREIGN ||
+        !atomic_load_explicit(&hak_slow_foreign, memory_order_acquire)) {
         hak_verify_fail(function, pointer, &finding);
     }
     return 0;

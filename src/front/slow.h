@@ -15,24 +15,26 @@ void hak_slow_start(void);
 /* malloc, when the hot path can't. */
 void *hak_slow_malloc(size_t size);
 
-/* free, when the hot path can't.  `class_words` is the tag of the pointer's unit XOR the thread's tag. */
+/* free, when the hot path can't.  `class_words` is the tag of the pointer's unit XOR the thread's
+ * tag. */
 void hak_slow_free(void *pointer, uint64_t class_words);
 
 /* A push has made a bin's room negative. */
 void hak_slow_overflow(uint64_t class_words);
 
-/* The general allocation: `alignment` a power of two.  *zeroed: the block reads as zeros.  NULL with errno
- * ENOMEM. */
+/* The general allocation: `alignment` a power of two.  *zeroed: the block reads as zeros.  NULL
+ * with errno ENOMEM. */
 void *hak_slow_allocate(size_t size, size_t alignment, bool *zeroed);
 
 /* The general free of a pointer into a unit with `tag`, naming the function in messages. */
 void hak_slow_release(void *pointer, uint32_t tag, const char *function);
 
-/* Bytes of the block at `pointer`, judged as free would; 0: a bad pointer, which has been reported. */
+/* Bytes of the block at `pointer`, judged as free would; 0: a bad pointer, which has been reported.
+ */
 size_t hak_slow_usable(const void *pointer, const char *function);
 
-/* What to do with pointers of another allocator, set by preload/.  Each returns false if the pointer is not
- * known there either. */
+/* What to do with pointers of another allocator, set by preload/.  Each returns false if the
+ * pointer is not known there either. */
 struct hak_other_malloc {
     bool (*free)(void *pointer);
     bool (*realloc)(void *pointer, size_t size, void **result);

@@ -72,11 +72,12 @@ struct hak_slab *hak_adopt_slab_for(struct hak_heap *heap, unsigned class) {
 }
 
 void hak_adopt_relieve(struct hak_heap *heap, struct hak_heap *to) {
-    /* Only for the thread's own heap: a claimed heap that forwards blocks must not claim a third one. */
+    /* Only for the thread's own heap: a claimed heap that forwards blocks must not claim a third
+     * one. */
     size_t waiting = atomic_load_explicit(&to->inbox_bytes, memory_order_relaxed) +
                      atomic_load_explicit(&to->pending_bytes, memory_order_relaxed);
-    if (waiting < ADOPT_RELIEVE_BYTES ||
-        heap != hak_tls.heap || !hak_registry_claim(to->id, HAK_PARKED_THREAD)) {
+    if (waiting < ADOPT_RELIEVE_BYTES || heap != hak_tls.heap ||
+        !hak_registry_claim(to->id, HAK_PARKED_THREAD)) {
         return;
     }
     adopt_claimed(to);
@@ -99,7 +100,8 @@ void hak_adopt_collect(void) {
     }
 }
 
-/* ---- Fork ------------------------------------------------------------------------------------- */
+/* ---- Fork -------------------------------------------------------------------------------------
+ */
 
 void hak_adopt_after_fork(void) {
     if (!hak_fork_begin()) return;
@@ -113,14 +115,17 @@ void hak_adopt_after_fork(void) {
         }
         heap->torn = atomic_load_explicit(&heap->busy, memory_order_relaxed) != 0;
         if (heap->kind == HAK_HEAP_THREAD) hak_registry_park(id, HAK_PARKED_THREAD);
-        else atomic_store_explicit(&heap->lock, 0, memory_order_relaxed); /* P1: its holder is gone */
+        else
+            atomic_store_explicit(&heap->lock, 0,
+                                  memory_order_relaxed); /* P1: its holder is gone */
     }
     hak_registry_recount();
     hak_fork_done();
 }
 
 static void adopt_repair_slab(struct hak_heap *heap, struct hak_slab *slab) {
-    if (!slab->class || slab->owner != heap->id || hak_map_tag(slab->base) != hak_tag_make(heap->id, slab->class)) {
+    if (!slab->class || slab->owner != heap->id ||
+        hak_map_tag(slab->base) != hak_tag_make(heap->id, slab->class)) {
         return;
     }
     slab->next = slab->prev = NULL;
@@ -136,7 +141,9 @@ void hak_adopt_repair(struct hak_heap *heap) {
         struct hak_region *region = hak_region_at(i);
         for (uint32_t slot = 0; region && slot < region->slots; slot++) {
             struct hak_superslab *superslab = &region->superslab[slot];
-            if (atomic_load_explicit(&superslab->kind, memory_order_relaxed) != HAK_SUPERSLAB_PIECES) continue;
+            if (atomic_load_explicit(&superslab->kind, memory_order_relaxed) !=
+                HAK_SUPERSLAB_PIECES)
+                continue;
             for (unsigned unit = 0; unit < HAK_SUPERSLAB_UNITS; unit++) {
                 adopt_repair_slab(heap, hak_slab_at(superslab, unit));
             }

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT
  *
- * Change of owner: heaps of ended threads, their slabs, and what a fork leaves behind.  This is the only
- * place where a slab or a heap changes hands (H2, H4).
+ * Change of owner: heaps of ended threads, their slabs, and what a fork leaves behind.  This is the
+ * only place where a slab or a heap changes hands (H2, H4).
  *
- *   running ── hak_adopt_park ──► parked ── hak_adopt_heap ──────► running (a new thread has it whole)
- *                                   │  ▲
- *                    hak_adopt_slab_for, hak_adopt_relieve: claim, take or drain, park again
+ *   running ─ hak_adopt_park ─► parked ─ hak_adopt_heap ─► running: a new thread has it whole
+ *                                 │  ▲
+ *   hak_adopt_slab_for, hak_adopt_relieve: claim, take or drain, park again
  *
- * After fork the child's first slow path parks the heaps of all threads that exist no more.  A heap that
- * was busy then is torn: whoever claims it builds its lists anew from the descriptors of its slabs (H3
- * says why that is safe); blocks in its bins are lost to the child.
+ * After fork the child's first slow path parks the heaps of all threads that exist no more.  A heap
+ * that was busy then is torn: whoever claims it builds its lists anew from the descriptors of its
+ * slabs (H3 says why that is safe); blocks in its bins are lost to the child.
  */
 #ifndef HAK_HEAP_ADOPT_H
 #define HAK_HEAP_ADOPT_H
@@ -22,7 +22,8 @@ void hak_adopt_park(struct hak_heap *heap);
 /* A parked heap for a new thread, or NULL. */
 struct hak_heap *hak_adopt_heap(void);
 
-/* Takes a slab of the class, with blocks to give, from a parked heap; lists it in `heap`.  NULL: none. */
+/* Takes a slab of the class, with blocks to give, from a parked heap; lists it in `heap`.  NULL:
+ * none. */
 struct hak_slab *hak_adopt_slab_for(struct hak_heap *heap, unsigned class);
 
 /* Drains `to`, if it is parked and its inbox has grown large: nobody else would. */

@@ -12,7 +12,8 @@
 /* Classes that hak_bin_idle looks at in one call. */
 #define BIN_IDLE_CLASSES 8u
 
-/* ---- Magazine sizes --------------------------------------------------------------------------- */
+/* ---- Magazine sizes ---------------------------------------------------------------------------
+ */
 
 static uint32_t bin_capacity_max(unsigned class) {
     if (HAK_STRESS) return 1;
@@ -38,7 +39,8 @@ static unsigned bin_batch(const struct hak_heap *heap, unsigned class) {
     return half < HAK_BATCH_MAX ? half : HAK_BATCH_MAX;
 }
 
-/* ---- Refill ----------------------------------------------------------------------------------- */
+/* ---- Refill -----------------------------------------------------------------------------------
+ */
 
 /* Notes the untouched part of the slab that was carved last (checked mode). */
 static void bin_note_carve(struct hak_heap *heap, const struct hak_slab *slab) {
@@ -49,7 +51,8 @@ static void bin_note_carve(struct hak_heap *heap, const struct hak_slab *slab) {
 }
 
 /* Takes a batch from one listed slab; it leaves the list when it has nothing more. */
-static bool bin_from_slab(struct hak_heap *heap, struct hak_slab *slab, struct hak_batch *batch, bool *carved) {
+static bool bin_from_slab(struct hak_heap *heap, struct hak_slab *slab, struct hak_batch *batch,
+                          bool *carved) {
     unsigned max = bin_batch(heap, slab->class);
     *carved = !hak_slab_take(slab, max, batch);
     bool got = !*carved || hak_slab_carve(slab, max, heap->mark, batch);
@@ -62,7 +65,8 @@ static bool bin_from_own_slabs(struct hak_heap *heap, unsigned class, struct hak
     struct hak_slab *slab;
     while ((slab = heap->cold[class].partial)) {
         bool carved;
-        if (!bin_from_slab(heap, slab, batch, &carved)) continue; /* it was empty and has left the list */
+        if (!bin_from_slab(heap, slab, batch, &carved))
+            continue; /* it was empty and has left the list */
         if (carved) heap->counts.refill_carve++;
         else heap->counts.refill_slab++;
         return true;
@@ -72,7 +76,8 @@ static bool bin_from_own_slabs(struct hak_heap *heap, unsigned class, struct hak
 
 static bool bin_from_elsewhere(struct hak_heap *heap, unsigned class, struct hak_batch *batch) {
     bool carved;
-    /* A dedicated heap is destroyed with all its slabs: it must own them from the first block on. */
+    /* A dedicated heap is destroyed with all its slabs: it must own them from the first block on.
+     */
     struct hak_slab *slab = heap->dedicated ? NULL : hak_adopt_slab_for(heap, class);
     if (slab && bin_from_slab(heap, slab, batch, &carved)) {
         heap->counts.refill_adopted++;
@@ -106,7 +111,8 @@ struct hak_block *hak_bin_refill(struct hak_heap *heap, unsigned class, bool *ze
         }
     }
     struct hak_batch batch;
-    if (!bin_from_own_slabs(heap, class, &batch) && !bin_from_elsewhere(heap, class, &batch)) return NULL;
+    if (!bin_from_own_slabs(heap, class, &batch) && !bin_from_elsewhere(heap, class, &batch))
+        return NULL;
     bin->head = batch.rest;
     bin->room = (int32_t)(cold->capacity - batch.rest_count);
     if (heap->mark && !batch.zeroed) batch.first->mark = 0;
@@ -114,7 +120,8 @@ struct hak_block *hak_bin_refill(struct hak_heap *heap, unsigned class, bool *ze
     return batch.first;
 }
 
-/* ---- Flush ------------------------------------------------------------------------------------ */
+/* ---- Flush ------------------------------------------------------------------------------------
+ */
 
 static void bin_return_to(struct hak_heap *heap, struct hak_slab *slab, struct hak_block *block) {
     hak_slab_put(slab, block);
@@ -124,7 +131,8 @@ static void bin_return_to(struct hak_heap *heap, struct hak_slab *slab, struct h
     }
     hak_heap_slab_remove(heap, slab);
     struct hak_bin_check *check = &heap->check[slab->class];
-    if ((size_t)(check->carve_at - slab->base) < (size_t)slab->units << HAK_UNIT_SHIFT) check->carve_left = 0;
+    if ((size_t)(check->carve_at - slab->base) < (size_t)slab->units << HAK_UNIT_SHIFT)
+        check->carve_left = 0;
     hak_slab_release(slab);
 }
 
@@ -134,7 +142,8 @@ void hak_bin_return(struct hak_heap *heap, struct hak_block *block) {
 
 void hak_bin_flush(struct hak_heap *heap, unsigned class, uint32_t keep, uint32_t max) {
     struct hak_bin *bin = &heap->bin[class];
-    struct hak_slab *slab = NULL; /* of the last block: neighbours in the list are often neighbours in memory */
+    struct hak_slab *slab =
+        NULL; /* of the last block: neighbours in the list are often neighbours in memory */
     uintptr_t unit = 0;
     uint32_t moved = 0;
     while (bin->head && moved < max && hak_heap_bin_count(heap, class) > keep) {
@@ -169,7 +178,7 @@ void hak_bin_overflow(struct hak_heap *heap, unsigned class) {
 }
 
 void hak_bin_flush_all(struct hak_heap *heap) {
-    for (unsigned class = 1; class <= HAK_CLASSES; class++) {
+    for (unsigned class = 1; class <= HAK_CLASSES; class ++) {
         if (heap->bin[class].head) hak_bin_flush(heap, class, 0, UINT32_MAX);
     }
 }
@@ -182,7 +191,8 @@ void hak_bin_idle(struct hak_heap *heap) {
         uint32_t count = hak_heap_bin_count(heap, class);
         if (!cold->was_refilled && count) {
             hak_bin_flush(heap, class, count / 2, HAK_BATCH_MAX);
-            if (count < cold->capacity / 5 && cold->capacity > 1) bin_resize(heap, class, cold->capacity / 2);
+            if (count < cold->capacity / 5 && cold->capacity > 1)
+                bin_resize(heap, class, cold->capacity / 2);
         }
         cold->was_refilled = 0;
     }

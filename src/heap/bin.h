@@ -4,12 +4,13 @@
  *
  * All of this is for the owner of the heap, inside its slow path (H5).
  *
- * A refill asks, in this order: blocks that other threads have freed; free blocks of the heap's slabs;
- * the untouched end of a slab; slabs of ended threads; a new slab.
+ * A refill asks, in this order: blocks that other threads have freed; free blocks of the heap's
+ * slabs; the untouched end of a slab; slabs of ended threads; a new slab.
  *
- * Magazine sizes follow use.  A magazine that is flushed after a refill, or refilled after a flush, was
- * too small, and grows to double, up to the options magazine_blocks and magazine_bytes.  One that was not
- * refilled between two looks held more than its thread needed: half of it is flushed (hak_bin_idle).
+ * Magazine sizes follow use.  A magazine that is flushed after a refill, or refilled after a flush,
+ * was too small, and grows to double, up to the options magazine_blocks and magazine_bytes.  One
+ * that was not refilled between two looks held more than its thread needed: half of it is flushed
+ * (hak_bin_idle).
  */
 #ifndef HAK_HEAP_BIN_H
 #define HAK_HEAP_BIN_H
@@ -35,8 +36,8 @@ void hak_bin_idle(struct hak_heap *heap);
 /* Returns one free block of this heap to its slab, and an emptied slab to the superslabs. */
 void hak_bin_return(struct hak_heap *heap, struct hak_block *block);
 
-/* Says that a free block's mark is gone: it was written to, or freed twice.  Does not return, unless
- * the option on_error says so. */
+/* Says that a free block's mark is gone: it was written to, or freed twice.  Does not return,
+ * unless the option on_error says so. */
 void hak_bin_corrupt(struct hak_heap *heap, unsigned class, const struct hak_block *block) HAK_COLD;
 
 /* Pops a block; NULL: the bin is empty. */

@@ -18,7 +18,8 @@ __thread struct hak_tls hak_tls __attribute__((tls_model("initial-exec")));
 
 static void heap_reset_class(struct hak_heap *heap, unsigned class) {
     const struct hak_class *info = &hak_class_table[class];
-    size_t blocks = hak_min_size(HEAP_MAGAZINE_START_BYTES / info->block_bytes, HEAP_MAGAZINE_START_BLOCKS);
+    size_t blocks = hak_min_size(HEAP_MAGAZINE_START_BYTES / info->block_bytes,
+                                 HEAP_MAGAZINE_START_BLOCKS);
     uint32_t capacity = HAK_STRESS || !blocks ? 1 : (uint32_t)blocks;
     heap->bin[class].head = NULL;
     heap->bin[class].room = (int32_t)capacity;
@@ -29,7 +30,7 @@ static void heap_reset_class(struct hak_heap *heap, unsigned class) {
 }
 
 void hak_heap_reset(struct hak_heap *heap) {
-    for (unsigned class = 1; class <= HAK_CLASSES; class++) heap_reset_class(heap, class);
+    for (unsigned class = 1; class <= HAK_CLASSES; class ++) heap_reset_class(heap, class);
     for (unsigned i = 0; i < HAK_OUTBOXES; i++) heap->outbox[i].owner = 0;
     heap->pending = NULL;
     atomic_store_explicit(&heap->pending_bytes, 0, memory_order_relaxed);
@@ -49,7 +50,8 @@ struct hak_heap *hak_heap_make(enum hak_heap_kind kind) {
     }
     hak_heap_reset(heap);
     uint32_t id;
-    if (!hak_registry_add(heap, &id)) return NULL; /* the arena keeps the memory: once a process at most */
+    if (!hak_registry_add(heap, &id))
+        return NULL; /* the arena keeps the memory: once a process at most */
     heap->id = id;
     heap->tag = hak_tag_make(id, 0);
     hak_counter_add(&hak_counters.heaps, 1);

@@ -9,13 +9,14 @@
  *
  * Invariants
  *   H1  A bin holds only blocks of slabs that the heap owns.
- *   H4  A heap is parked exactly while its bit in the registry's parked mask is set; whoever clears the
- *       bit has it.  Otherwise it belongs to the thread whose thread-local data points to it, or to the
- *       thread that claimed it.
- *   H7  A block in a bin or a slab's list is whole: its link (and mark) are stored before the head leads to
- *       it, and its mark is cleared after the head has left it.  So lists are valid at every instant.
- *   H5  `busy` is set while anyone is inside a slow path of the heap; then the owner's fast_limit and
- *       tag are zero.
+ *   H4  A heap is parked exactly while its bit in the registry's parked mask is set; whoever clears
+ *       the bit has it.  Otherwise it belongs to the thread whose thread-local data points to it,
+ *       or to the thread that claimed it.
+ *   H5  `busy` is set while anyone is inside a slow path of the heap; then the thread-local words
+ *       are closed (hak_tls_close).
+ *   H7  A block in a bin or in a slab's list is whole: its link and mark are stored before the head
+ *       leads to it, its mark is cleared after the head has left it.  So lists are valid at every
+ *       instant.
  *
  * Concurrency: every field belongs to the owner unless it says otherwise.
  *
@@ -32,8 +33,8 @@
 #include <stdatomic.h>
 
 enum hak_heap_kind {
-    HAK_HEAP_THREAD,  /* a thread's, or parked */
-    HAK_HEAP_LOCKED   /* a first-class or fallback heap: used under its lock */
+    HAK_HEAP_THREAD, /* a thread's, or parked */
+    HAK_HEAP_LOCKED  /* a first-class or fallback heap: used under its lock */
 };
 
 /* 16 bytes, so that a tag's class field (class << 1) counted in words of 8 bytes finds it. */
@@ -55,9 +56,9 @@ struct hak_bin_check {
 struct hak_bin_cold {
     struct hak_slab *partial; /* slabs with free or uncut blocks; the fullest first */
     uint64_t refills, flushes;
-    uint32_t capacity;        /* of the magazine, in blocks */
-    uint8_t was_flushed;      /* since the last refill */
-    uint8_t was_refilled;     /* since the last look for idle magazines */
+    uint32_t capacity;    /* of the magazine, in blocks */
+    uint8_t was_flushed;  /* since the last refill */
+    uint8_t was_refilled; /* since the last look for idle magazines */
 };
 
 /* Blocks of one other heap, as a chain to be sent. */
@@ -77,18 +78,19 @@ struct hak_heap_counts {
 
 struct hak_heap {
     struct hak_bin bin[HAK_CLASSES + 1]; /* first: found without adding an offset.  [0] is unused */
-    uint32_t id;      /* const */
-    uint32_t tag;     /* const: hak_tag_make(id, 0) */
-    uint32_t kind;    /* const while in use */
-    _Atomic uint32_t busy;  /* atomic, relaxed: H5; read by the owner's signal handlers and forked children */
-    uintptr_t mark;   /* const: the process's mark, 0 unless in checked mode */
-    uint32_t slow_ops;       /* slow paths entered: when to look at the clock */
-    uint32_t idle_class;     /* the last class that was looked at for an idle magazine ... */
-    uint32_t idle_ms;        /* ... and when (low 32 bits) */
-    struct hak_block *pending; /* a drained chain, not yet worked off ... */
+    uint32_t id;                         /* const */
+    uint32_t tag;                        /* const: hak_tag_make(id, 0) */
+    uint32_t kind;                       /* const while in use */
+    _Atomic uint32_t
+        busy; /* atomic, relaxed: H5; read by the owner's signal handlers and forked children */
+    uintptr_t mark;               /* const: the process's mark, 0 unless in checked mode */
+    uint32_t slow_ops;            /* slow paths entered: when to look at the clock */
+    uint32_t idle_class;          /* the last class that was looked at for an idle magazine ... */
+    uint32_t idle_ms;             /* ... and when (low 32 bits) */
+    struct hak_block *pending;    /* a drained chain, not yet worked off ... */
     _Atomic size_t pending_bytes; /* ... and its size: atomic, relaxed, an estimate */
-    uintptr_t thread;        /* the owner's thread pointer */
-    bool torn;               /* was busy in another thread when this process was forked */
+    uintptr_t thread;             /* the owner's thread pointer */
+    bool torn;                    /* was busy in another thread when this process was forked */
 
     /* class << 1 by (size + 15) / 16, for sizes up to HAK_SMALL_MAX */
     uint8_t class_words[HAK_SMALL_MAX / 16 + 1];
@@ -102,23 +104,24 @@ struct hak_heap {
     struct hak_heap_counts counts;
 
     /* HAK_HEAP_LOCKED only */
-    _Atomic uint32_t lock;    /* os/lock.h */
-    bool dedicated;           /* first-class: keeps lists of all it owns, for destruction */
-    struct hak_slab *full;    /* slabs without a free block */
-    struct hak_superslab *huge; /* its huge blocks */
+    _Atomic uint32_t lock;          /* os/lock.h */
+    bool dedicated;                 /* first-class: keeps lists of all it owns, for destruction */
+    struct hak_slab *full;          /* slabs without a free block */
+    struct hak_superslab *huge;     /* its huge blocks */
     struct hak_heap *next_fallback; /* const once linked */
 };
 
 enum hak_tls_state {
-    HAK_TLS_NEW,    /* no heap yet */
-    HAK_TLS_READY,  /* the heap may be worked on */
-    HAK_TLS_BUSY,   /* inside a slow path: served by the fallback heap */
-    HAK_TLS_EXITED  /* the thread's heap is gone */
+    HAK_TLS_NEW,   /* no heap yet */
+    HAK_TLS_READY, /* the heap may be worked on */
+    HAK_TLS_BUSY,  /* inside a slow path: served by the fallback heap */
+    HAK_TLS_EXITED /* the thread's heap is gone */
 };
 
-/* What the fast path reads.  All zero at the start of a thread, and zeroed whenever a call must take the slow
- * path: zero fails every compare.  40 bytes of .tbss (no initialised thread-local data: the dynamic linker
- * copies that only after it has run IFUNC resolvers, which may call malloc). */
+/* What the fast path reads.  All zero at the start of a thread, and zeroed whenever a call must
+ * take the slow path: zero fails every compare.  40 bytes of .tbss (no initialised thread-local
+ * data: the dynamic linker copies that only after it has run IFUNC resolvers, which may call
+ * malloc). */
 struct hak_tls {
     struct hak_heap *heap;
     size_t fast_limit;    /* malloc: sizes below take a block from a bin; 0 in checked mode */
@@ -179,10 +182,11 @@ struct hak_heap *hak_heap_make(enum hak_heap_kind kind);
 /* Forgets all blocks and slabs, as in a new heap: they are elsewhere, or lost. */
 void hak_heap_reset(struct hak_heap *heap);
 
-/* A heap's slabs are in the list of partial slabs of their class (`listed`) while they have blocks to
- * give, and otherwise in no list, or in that of full slabs if the heap is dedicated. */
-void hak_heap_slab_add(struct hak_heap *heap, struct hak_slab *slab);     /* new: partial */
-void hak_heap_slab_remove(struct hak_heap *heap, struct hak_slab *slab);  /* from the list it is in */
+/* A heap's slabs are in the list of partial slabs of their class (`listed`) while they have blocks
+ * to give, and otherwise in no list, or in that of full slabs if the heap is dedicated. */
+void hak_heap_slab_add(struct hak_heap *heap, struct hak_slab *slab); /* new: partial */
+void hak_heap_slab_remove(struct hak_heap *heap,
+                          struct hak_slab *slab); /* from the list it is in */
 void hak_heap_slab_partial(struct hak_heap *heap, struct hak_slab *slab); /* it has blocks again */
 void hak_heap_slab_full(struct hak_heap *heap, struct hak_slab *slab);    /* it has none left */
 

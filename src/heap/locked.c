@@ -39,7 +39,8 @@ static void locked_acquire(struct hak_heap *heap) {
     locked_begin(heap);
 }
 
-/* ---- Fallback heaps ---------------------------------------------------------------------------- */
+/* ---- Fallback heaps ----------------------------------------------------------------------------
+ */
 
 static struct hak_heap *fallback_acquire(void) {
     hak_adopt_after_fork();
@@ -53,8 +54,8 @@ static struct hak_heap *fallback_acquire(void) {
     do {
         heap->next_fallback = first;
         /* release: whoever walks the list sees the heap whole */
-    } while (!atomic_compare_exchange_weak_explicit(&locked_fallbacks, &first, heap, memory_order_release,
-                                                    memory_order_acquire));
+    } while (!atomic_compare_exchange_weak_explicit(&locked_fallbacks, &first, heap,
+                                                    memory_order_release, memory_order_acquire));
     return heap;
 }
 
@@ -67,7 +68,8 @@ struct hak_block *hak_fallback_take(unsigned class, bool *zeroed) {
     return block;
 }
 
-/* ---- First-class heaps ------------------------------------------------------------------------- */
+/* ---- First-class heaps -------------------------------------------------------------------------
+ */
 
 struct hak_heap *hak_locked_new(void) {
     struct hak_heap *heap = hak_registry_claim_any(HAK_PARKED_EMPTY, 0);
@@ -122,7 +124,8 @@ void hak_locked_destroy(struct hak_heap *heap, void (*free_huge)(struct hak_supe
         huge->huge_heap = NULL;
         free_huge(huge);
     }
-    for (unsigned class = 1; class <= HAK_CLASSES; class++) locked_release_slabs(heap, &heap->cold[class].partial);
+    for (unsigned class = 1; class <= HAK_CLASSES; class ++)
+        locked_release_slabs(heap, &heap->cold[class].partial);
     locked_release_slabs(heap, &heap->full);
     hak_heap_reset(heap);
     /* acquire: pairs with the release in heap/remote.c; the blocks went with their slabs */

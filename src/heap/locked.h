@@ -2,14 +2,16 @@
  *
  * Heaps that are used under a lock of their own.
  *
- * First-class heaps (hak_heap_new of hakmem.h) are `dedicated`: they list all they own, so that they
- * can be destroyed with everything in them.
+ * First-class heaps (hak_heap_new of hakmem.h) are `dedicated`: they list all they own, so that
+ * they can be destroyed with everything in them.
  *
- * Fallback heaps serve who has no heap, or is inside its slow path: a signal handler that interrupted
- * malloc, a destructor after the thread's heap was parked.  They are only ever tried, never waited for: the
- * interrupted thread may itself hold one.  There are as many as were ever needed at once.
+ * Fallback heaps serve who has no heap, or is inside its slow path: a signal handler that
+ * interrupted malloc, a destructor after the thread's heap was parked.  They are only ever tried,
+ * never waited for: the interrupted thread may itself hold one.  There are as many as were ever
+ * needed at once.
  *
- * Concurrency: callable from any thread.  No other lock is taken, and nothing foreign called, under a lock.
+ * Concurrency: callable from any thread.  No other lock is taken, and nothing foreign called, under
+ * a lock.
  */
 #ifndef HAK_HEAP_LOCKED_H
 #define HAK_HEAP_LOCKED_H
@@ -19,7 +21,8 @@
 /* A block of `class` for a caller without a heap; NULL: no memory. */
 struct hak_block *hak_fallback_take(unsigned class, bool *zeroed);
 
-/* First-class heaps.  Blocks up to HAK_LARGE_MAX by class; huge ones are only kept in the heap's list. */
+/* First-class heaps.  Blocks up to HAK_LARGE_MAX by class; huge ones are only kept in the heap's
+ * list. */
 struct hak_heap *hak_locked_new(void);
 struct hak_block *hak_locked_take(struct hak_heap *heap, unsigned class, bool *zeroed);
 void hak_locked_adopt_huge(struct hak_heap *heap, struct hak_superslab *huge);

@@ -19,7 +19,8 @@ struct registry_chunk {
 /* .bss: pages of ids that were never given out are never resident. */
 static _Atomic(struct registry_chunk *) registry_chunk[(HAK_OWNER_MAX + 1) / REGISTRY_CHUNK];
 static _Atomic uint32_t registry_used;
-static _Atomic uint32_t registry_parked[HAK_PARKED_KINDS]; /* atomic, relaxed: set bits, an estimate */
+static _Atomic uint32_t
+    registry_parked[HAK_PARKED_KINDS]; /* atomic, relaxed: set bits, an estimate */
 
 static struct registry_chunk *registry_chunk_of(uint32_t id) {
     return atomic_load_explicit(&registry_chunk[id / REGISTRY_CHUNK], memory_order_acquire);
@@ -42,40 +43,46 @@ bool hak_registry_add(struct hak_heap *heap, uint32_t *id) {
             atomic_compare_exchange_strong_explicit(&registry_chunk[index], &none, chunk,
                                                     memory_order_release, memory_order_relaxed);
         }
-    } while (!atomic_compare_exchange_weak_explicit(&registry_used, &used, used + 1, memory_order_acq_rel,
-                                                    memory_order_relaxed));
+    } while (!atomic_compare_exchange_weak_explicit(&registry_used, &used, used + 1,
+                                                    memory_order_acq_rel, memory_order_relaxed));
     *id = used + 1;
     /* release: hak_registry_get acquires */
-    atomic_store_explicit(&registry_chunk_of(*id)->heap[*id % REGISTRY_CHUNK], heap, memory_order_release);
+    atomic_store_explicit(&registry_chunk_of(*id)->heap[*id % REGISTRY_CHUNK], heap,
+                          memory_order_release);
     return true;
 }
 
 struct hak_heap *hak_registry_get(uint32_t id) {
     struct registry_chunk *chunk = registry_chunk_of(id);
-    return chunk ? atomic_load_explicit(&chunk->heap[id % REGISTRY_CHUNK], memory_order_acquire) : NULL;
+    return chunk ? atomic_load_explicit(&chunk->heap[id % REGISTRY_CHUNK], memory_order_acquire)
+                 : NULL;
 }
 
 void hak_registry_park(uint32_t id, enum hak_parked kind) {
     atomic_fetch_add_explicit(&registry_parked[kind], 1, memory_order_relaxed);
-    atomic_fetch_or_explicit(&registry_chunk_of(id)->parked[kind], (uint64_t)1 << (id % REGISTRY_CHUNK),
-                             memory_order_release);
+    atomic_fetch_or_explicit(&registry_chunk_of(id)->parked[kind],
+                             (uint64_t)1 << (id % REGISTRY_CHUNK), memory_order_release);
 }
 
 static bool registry_clear(struct registry_chunk *chunk, unsigned bit, enum hak_parked kind) {
     uint64_t mask = (uint64_t)1 << bit;
     /* acquire: pairs with the release in hak_registry_park */
-    if (!(atomic_fetch_and_explicit(&chunk->parked[kind], ~mask, memory_order_acquire) & mask)) return false;
+    if (!(atomic_fetch_and_explicit(&chunk->parked[kind], ~mask, memory_order_acquire) & mask))
+        return false;
     atomic_fetch_sub_explicit(&registry_parked[kind], 1, memory_order_relaxed);
     return true;
 }
 
 bool hak_registry_is_parked(uint32_t id, enum hak_parked kind) {
     struct registry_chunk *chunk = registry_chunk_of(id);
-    return chunk && (atomic_load_explicit(&chunk->parked[kind], memory_order_relaxed) >> (id % REGISTRY_CHUNK) & 1);
+    return chunk && (atomic_load_explicit(&chunk->parked[kind], memory_order_relaxed) >>
+                         (id % REGISTRY_CHUNK) &
+                     1);
 }
 
 bool hak_registry_claim(uint32_t id, enum hak_parked kind) {
-    return hak_registry_is_parked(id, kind) && registry_clear(registry_chunk_of(id), id % REGISTRY_CHUNK, kind);
+    return hak_registry_is_parked(id, kind) &&
+           registry_clear(registry_chunk_of(id), id % REGISTRY_CHUNK, kind);
 }
 
 uint32_t hak_registry_parked_count(enum hak_parked kind) {
@@ -91,7 +98,10 @@ struct hak_heap *hak_registry_claim_any(enum hak_parked kind, uint32_t after) {
         struct registry_chunk *chunk = registry_chunk_of((start + step) % chunks * REGISTRY_CHUNK);
         uint64_t allowed = step ? ~(uint64_t)0 : later;
         for (;;) {
-            uint64_t set = chunk ? atomic_load_explicit(&chunk->parked[kind], memory_order_relaxed) & allowed : 0;
+            uint64_t set = chunk
+                               ? atomic_load_explicit(&chunk->parked[kind], memory_order_relaxed) &
+                                     allowed
+                               : 0;
             if (!set) break;
             unsigned bit = (unsigned)__builtin_ctzll(set);
             if (registry_clear(chunk, bit, kind)) {

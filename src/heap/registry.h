@@ -2,11 +2,11 @@
  *
  * The table of all heaps by id, and the masks of those that are parked.
  *
- * Ids start at 1 and are never reused; heaps are never freed, so an id that was valid once stays so.
- * There are as many ids as Linux has thread ids.
+ * Ids start at 1 and are never reused; heaps are never freed, so an id that was valid once stays
+ * so. There are as many ids as Linux has thread ids.
  *
- * Invariant H4: a set bit in a parked mask says that nobody has the heap; clearing it, by one atomic
- * step, takes it.
+ * Invariant H4: a set bit in a parked mask says that nobody has the heap; clearing it, by one
+ * atomic step, takes it.
  *
  * Concurrency: callable from any thread, no locks.  Parking releases, claiming acquires.
  */
@@ -31,8 +31,8 @@ uint32_t hak_registry_count(void);
 
 void hak_registry_park(uint32_t id, enum hak_parked kind);
 
-/* Claims one parked heap; the search starts at the chunk of `after`, so that a caller that passes the
- * last result sees all of them in turn.  NULL: there is none. */
+/* Claims one parked heap; the search starts at the chunk of `after`, so that a caller that passes
+ * the last result sees all of them in turn.  NULL: there is none. */
 struct hak_heap *hak_registry_claim_any(enum hak_parked kind, uint32_t after);
 
 /* Claims this heap if it is parked. */

@@ -11,11 +11,13 @@
 #define REMOTE_CHAIN_BLOCKS (HAK_STRESS ? 2u : 32u)
 #define REMOTE_CHAIN_BYTES  ((size_t)16 << 10)
 
-static void remote_push(struct hak_heap *to, struct hak_block *head, struct hak_block *tail, size_t bytes) {
+static void remote_push(struct hak_heap *to, struct hak_block *head, struct hak_block *tail,
+                        size_t bytes) {
     struct hak_block *first = atomic_load_explicit(&to->inbox, memory_order_relaxed);
     do {
         tail->next = first;
-        /* release: the owner that takes the chain sees the links, and all that was written to the blocks */
+        /* release: the owner that takes the chain sees the links, and all that was written to the
+         * blocks */
     } while (!atomic_compare_exchange_weak_explicit(&to->inbox, &first, head, memory_order_release,
                                                     memory_order_relaxed));
     atomic_fetch_add_explicit(&to->inbox_bytes, bytes, memory_order_relaxed);
@@ -61,7 +63,8 @@ void hak_remote_free(struct hak_heap *heap, struct hak_block *block, uint32_t ta
     box->head = block;
     box->count++;
     box->bytes += hak_class_table[hak_tag_class(tag)].block_bytes;
-    if (box->count >= REMOTE_CHAIN_BLOCKS || box->bytes >= REMOTE_CHAIN_BYTES) remote_send(heap, box);
+    if (box->count >= REMOTE_CHAIN_BLOCKS || box->bytes >= REMOTE_CHAIN_BYTES)
+        remote_send(heap, box);
 }
 
 void hak_remote_send_all(struct hak_heap *heap) {

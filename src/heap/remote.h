@@ -6,11 +6,11 @@
  *   free ─► outbox[owner] ─► chain of <= 32 ══► inbox ─► pending ─► bins, slabs
  *                            one compare-and-swap     one exchange, <= 64 blocks a refill
  *
- * Blocks of large classes, and of first-class heaps, are sent at once.  A drained block whose slab has
- * been adopted meanwhile is sent on to its new owner.
+ * Blocks of large classes, and of first-class heaps, are sent at once.  A drained block whose slab
+ * has been adopted meanwhile is sent on to its new owner.
  *
- * Concurrency: pushing a chain releases, taking the inbox acquires.  An inbox is only ever taken whole,
- * so there is no ABA.
+ * Concurrency: pushing a chain releases, taking the inbox acquires.  An inbox is only ever taken
+ * whole, so there is no ABA.
  */
 #ifndef HAK_HEAP_REMOTE_H
 #define HAK_HEAP_REMOTE_H

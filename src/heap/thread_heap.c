@@ -2,9 +2,9 @@
  *
  * Attaching and detaching.  Header: heap/thread_heap.h.
  *
- * The dynamic linker clears a thread's static TLS after it has run the program's IFUNC resolvers.  A
- * malloc in a resolver therefore leaves a heap that nobody points to; it is found again by the thread
- * pointer, which it noted (only the process's first heap can be in that situation).
+ * The dynamic linker clears a thread's static TLS after it has run the program's IFUNC resolvers. A
+ * malloc in a resolver therefore leaves a heap that nobody points to; it is found again by the
+ * thread pointer, which it noted (only the process's first heap can be in that situation).
  */
 #include "heap/thread_heap.h"
 

@@ -32,7 +32,8 @@ static void huge_soil(struct hak_superslab *huge, size_t bytes) {
     size_t units = (bytes + HAK_UNIT_BYTES - 1) >> HAK_UNIT_SHIFT;
     for (unsigned i = 0; units; i++) {
         unsigned here = units < HAK_SUPERSLAB_UNITS ? (unsigned)units : HAK_SUPERSLAB_UNITS;
-        atomic_fetch_or_explicit(&huge[i].dirty_units, (uint32_t)hak_bits_run(0, here), memory_order_relaxed);
+        atomic_fetch_or_explicit(&huge[i].dirty_units, (uint32_t)hak_bits_run(0, here),
+                                 memory_order_relaxed);
         units -= here;
     }
 }
@@ -46,7 +47,7 @@ static bool huge_is_clean(struct hak_superslab *huge, unsigned slots) {
 }
 
 struct hak_superslab *hak_huge_alloc(size_t size, size_t alignment, bool *zeroed) {
-    size_t bytes = hak_align_up(size, hak_page_bytes());
+    size_t bytes = hak_align_up(size ? size : 1, hak_page_bytes());
     if (bytes < size) return NULL;
     size_t slots = huge_slots(bytes);
     struct hak_superslab *huge;
@@ -73,7 +74,8 @@ void hak_huge_free(struct hak_superslab *huge) {
         hak_region_release(huge, huge->huge_slots);
         return;
     }
-    /* P4: if it can't be unmapped its memory at least goes back; the address space stays ours, unused. */
+    /* P4: if it can't be unmapped its memory at least goes back; the address space stays ours,
+     * unused. */
     size_t bytes = huge->huge_bytes;
     char *base = huge->base;
     if (!hak_region_unmap_dedicated(huge)) hak_page_purge(base, bytes);
@@ -87,7 +89,8 @@ static struct hak_superslab *huge_resize_in_region(struct hak_superslab *huge, s
         if (!hak_region_claim_next(huge, huge->huge_slots, more)) return NULL;
     } else {
         if (bytes < huge->huge_bytes) huge_soil(huge, huge->huge_bytes);
-        if (slots < huge->huge_slots) hak_region_release(huge + slots, huge->huge_slots - (unsigned)slots);
+        if (slots < huge->huge_slots)
+            hak_region_release(huge + slots, huge->huge_slots - (unsigned)slots);
     }
     huge_begin(huge, bytes, (unsigned)slots);
     return huge;
@@ -108,7 +111,8 @@ static struct hak_superslab *huge_move(struct hak_superslab *huge, size_t bytes)
     hak_map_set_tags(huge->base, 1, 0);
     to->huge_heap = NULL;
     huge_begin(to, bytes, 0);
-    if (in_region) hak_region_release(huge, huge->huge_slots); /* its pages are gone: clean as it was */
+    if (in_region)
+        hak_region_release(huge, huge->huge_slots); /* its pages are gone: clean as it was */
     else hak_region_forget_dedicated(huge);
     return to;
 }

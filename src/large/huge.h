@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
  * Huge blocks: above HAK_LARGE_MAX, or aligned to more than a unit.  Up to 32 MiB they are runs of
- * superslabs in a region, kept when freed; above, each is a mapping of its own that is unmapped when freed.
+ * superslabs in a region, kept when freed; above, each is a mapping of its own that is unmapped
+ * when freed.
  *
- * Only the first unit of a huge block has a tag (S1); its size is in the first superslab's descriptor.
+ * Only the first unit of a huge block has a tag (S1); its size is in the first superslab's
+ * descriptor.
  *
  * Concurrency: allocation from any thread; the others by whoever holds the block, as for any block.
  */
@@ -13,14 +15,14 @@
 #include "base/base.h"
 #include "span/superslab.h"
 
-/* A huge block's superslab; its address is ->base.  *zeroed: it reads as zeros.  alignment is a power of
- * two.  NULL: no memory. */
+/* A huge block's superslab; its address is ->base.  *zeroed: it reads as zeros.  alignment is a
+ * power of two.  NULL: no memory. */
 struct hak_superslab *hak_huge_alloc(size_t size, size_t alignment, bool *zeroed);
 
 void hak_huge_free(struct hak_superslab *huge);
 
-/* Changes the size, keeping the contents.  Returns the block's superslab, perhaps another one; NULL: not
- * possible without copying, nothing has changed. */
+/* Changes the size, keeping the contents.  Returns the block's superslab, perhaps another one;
+ * NULL: not possible without copying, nothing has changed. */
 struct hak_superslab *hak_huge_resize(struct hak_superslab *huge, size_t size);
 
 /* The superslab of a huge block, if `address` is the start of one; NULL otherwise. */

@@ -30,14 +30,16 @@ CENSUS_RACY static void census_slab(struct hak_census *census, const struct hak_
     class->slabs++;
     class->outside += used;
     class->inside += carved - used;
-    census->live += used * size; /* less what is in magazines and between threads: subtracted later */
+    census->live += used *
+                    size; /* less what is in magazines and between threads: subtracted later */
     census->cached += (carved - used) * size;
     if (slab->clean) census->purged += uncut;
     else census->free_dirty += uncut;
     census->waste += ((uint64_t)slab->units << HAK_UNIT_SHIFT) - capacity * size;
 }
 
-CENSUS_RACY static void census_free_units(struct hak_census *census, uint32_t free, uint32_t dirty) {
+CENSUS_RACY static void census_free_units(struct hak_census *census, uint32_t free,
+                                          uint32_t dirty) {
     uint64_t soiled = (uint64_t)__builtin_popcount(free & dirty);
     uint64_t clean = (uint64_t)__builtin_popcount(free & ~dirty);
     census->free_dirty += soiled << HAK_UNIT_SHIFT;
@@ -46,7 +48,8 @@ CENSUS_RACY static void census_free_units(struct hak_census *census, uint32_t fr
 
 CENSUS_RACY static void census_pieces(struct hak_census *census, struct hak_superslab *superslab) {
     uint32_t free = atomic_load_explicit(&superslab->free_units, memory_order_relaxed);
-    census_free_units(census, free, atomic_load_explicit(&superslab->dirty_units, memory_order_relaxed));
+    census_free_units(census, free,
+                      atomic_load_explicit(&superslab->dirty_units, memory_order_relaxed));
     for (unsigned unit = 0; unit < HAK_SUPERSLAB_UNITS;) {
         const struct hak_slab *slab = hak_slab_at(superslab, unit);
         if (free >> unit & 1) {
@@ -61,7 +64,8 @@ CENSUS_RACY static void census_pieces(struct hak_census *census, struct hak_supe
     }
 }
 
-CENSUS_RACY static void census_huge(struct hak_census *census, const struct hak_superslab *superslab) {
+CENSUS_RACY static void census_huge(struct hak_census *census,
+                                    const struct hak_superslab *superslab) {
     uint64_t mapped = (uint64_t)superslab->huge_slots << HAK_SUPERSLAB_SHIFT;
     census->huge_blocks++;
     census->huge_bytes += superslab->huge_bytes;
@@ -102,7 +106,7 @@ static void census_add_counts(struct hak_heap_counts *sum, const struct hak_heap
 
 CENSUS_RACY static void census_heap(struct hak_census *census, struct hak_heap *heap) {
     uint64_t magazines = 0;
-    for (unsigned class = 1; class <= HAK_CLASSES; class++) {
+    for (unsigned class = 1; class <= HAK_CLASSES; class ++) {
         uint64_t blocks = heap->bin[class].head ? hak_heap_bin_count(heap, class) : 0;
         census->class[class].magazine += blocks;
         census->class[class].refills += heap->cold[class].refills;

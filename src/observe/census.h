@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * A walk over all superslabs and heaps that says where every mapped byte is.  It is exact while no other
- * thread allocates, and an estimate otherwise: it reads what others are writing, and takes no lock.
+ * A walk over all superslabs and heaps that says where every mapped byte is.  It is exact while no
+ * other thread allocates, and an estimate otherwise: it reads what others are writing, and takes no
+ * lock.
  *
  *   mapped = live + cached + free_dirty + purged + metadata + waste
  *
@@ -24,7 +25,7 @@ struct hak_census_class {
 
 struct hak_census {
     uint64_t mapped, live, cached, free_dirty, purged, metadata, waste; /* bytes */
-    uint64_t transit;     /* bytes in outboxes and inboxes, part of cached */
+    uint64_t transit; /* bytes in outboxes and inboxes, part of cached */
     uint64_t huge_blocks, huge_bytes;
     uint64_t heaps_parked;
     struct hak_heap_counts counts; /* of all heaps */

@@ -16,7 +16,7 @@ struct hak_mallinfo hak_mallinfo2(void) {
     struct hak_census census;
     hak_census_take(&census);
     struct hak_mallinfo info = {0};
-    for (unsigned class = 1; class <= HAK_CLASSES; class++) {
+    for (unsigned class = 1; class <= HAK_CLASSES; class ++) {
         info.ordblks += census.class[class].inside;
         info.smblks += census.class[class].magazine;
         info.fsmblks += census.class[class].magazine * hak_class_table[class].block_bytes;
@@ -38,7 +38,7 @@ int hak_malloc_info(int options, FILE *stream) {
     struct hak_census census;
     hak_census_take(&census);
     fprintf(stream, "<malloc version=\"hakmem-%s\">\n<sizes>\n", hak_version());
-    for (unsigned class = 1; class <= HAK_CLASSES; class++) {
+    for (unsigned class = 1; class <= HAK_CLASSES; class ++) {
         const struct hak_census_class *row = &census.class[class];
         if (!row->slabs) continue;
         fprintf(stream, "<size from=\"%u\" to=\"%u\" total=\"%lu\" count=\"%lu\"/>\n",
@@ -48,10 +48,12 @@ int hak_malloc_info(int options, FILE *stream) {
     }
     fprintf(stream,
             "</sizes>\n<total type=\"live\" size=\"%lu\"/>\n<total type=\"cached\" size=\"%lu\"/>\n"
-            "<total type=\"mmap\" count=\"%lu\" size=\"%lu\"/>\n<system type=\"current\" size=\"%lu\"/>\n"
+            "<total type=\"mmap\" count=\"%lu\" size=\"%lu\"/>\n<system type=\"current\" "
+            "size=\"%lu\"/>\n"
             "</malloc>\n",
-            (unsigned long)census.live, (unsigned long)census.cached, (unsigned long)census.huge_blocks,
-            (unsigned long)census.huge_bytes, (unsigned long)census.mapped);
+            (unsigned long)census.live, (unsigned long)census.cached,
+            (unsigned long)census.huge_blocks, (unsigned long)census.huge_bytes,
+            (unsigned long)census.mapped);
     return ferror(stream) ? -1 : 0;
 }
 

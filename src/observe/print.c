@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * hak_stats_print of hakmem.h, and the reports at exit.  Allocates nothing: the text goes through a buffer on the
- * stack.
+ * hak_stats_print of hakmem.h, and the reports at exit.  Allocates nothing: the text goes through a
+ * buffer on the stack.
  */
 #include "observe/print.h"
 
@@ -21,25 +21,52 @@ static const struct print_row {
     size_t offset;
     enum print_group group;
 } print_rows[] = {
-#define ROW(field, group) {#field, offsetof(struct hak_stats, field), group}
-    ROW(mapped, PRINT_MEMORY), ROW(live, PRINT_MEMORY), ROW(cached, PRINT_MEMORY),
-    ROW(free_dirty, PRINT_MEMORY), ROW(purged, PRINT_MEMORY), ROW(metadata, PRINT_MEMORY),
+#define ROW(field, group) \
+    { #field, offsetof(struct hak_stats, field), group }
+    ROW(mapped, PRINT_MEMORY),
+    ROW(live, PRINT_MEMORY),
+    ROW(cached, PRINT_MEMORY),
+    ROW(free_dirty, PRINT_MEMORY),
+    ROW(purged, PRINT_MEMORY),
+    ROW(metadata, PRINT_MEMORY),
     ROW(waste, PRINT_MEMORY),
-    ROW(refills, PRINT_EVENTS), ROW(refill_inbox, PRINT_EVENTS), ROW(refill_slab, PRINT_EVENTS),
-    ROW(refill_carve, PRINT_EVENTS), ROW(refill_adopted, PRINT_EVENTS), ROW(refill_fresh, PRINT_EVENTS),
-    ROW(refill_failed, PRINT_EVENTS), ROW(free_flushed, PRINT_EVENTS),
-    ROW(free_remote_sent, PRINT_EVENTS), ROW(free_remote_batches, PRINT_EVENTS),
-    ROW(free_remote_drained, PRINT_EVENTS), ROW(free_forwarded, PRINT_EVENTS),
-    ROW(free_foreign, PRINT_EVENTS), ROW(free_null, PRINT_EVENTS), ROW(flushes, PRINT_EVENTS),
-    ROW(slabs_new, PRINT_EVENTS), ROW(slabs_empty, PRINT_EVENTS), ROW(slabs_adopted, PRINT_EVENTS),
-    ROW(superslabs_empty, PRINT_EVENTS), ROW(huge_allocs, PRINT_EVENTS), ROW(huge_frees, PRINT_EVENTS),
-    ROW(heaps, PRINT_EVENTS), ROW(heaps_parked, PRINT_EVENTS), ROW(purged_bytes, PRINT_EVENTS),
-    ROW(os_mmap, PRINT_SYSTEM), ROW(os_munmap, PRINT_SYSTEM), ROW(os_mremap, PRINT_SYSTEM),
-    ROW(os_mprotect, PRINT_SYSTEM), ROW(os_madvise_dontneed, PRINT_SYSTEM),
-    ROW(os_madvise_free, PRINT_SYSTEM), ROW(os_madvise_hugepage, PRINT_SYSTEM),
-    ROW(os_madvise_nohugepage, PRINT_SYSTEM), ROW(os_mmap_failed, PRINT_SYSTEM),
-    ROW(os_munmap_failed, PRINT_SYSTEM), ROW(os_mremap_failed, PRINT_SYSTEM),
-    ROW(os_mprotect_failed, PRINT_SYSTEM), ROW(os_madvise_failed, PRINT_SYSTEM),
+    ROW(refills, PRINT_EVENTS),
+    ROW(refill_inbox, PRINT_EVENTS),
+    ROW(refill_slab, PRINT_EVENTS),
+    ROW(refill_carve, PRINT_EVENTS),
+    ROW(refill_adopted, PRINT_EVENTS),
+    ROW(refill_fresh, PRINT_EVENTS),
+    ROW(refill_failed, PRINT_EVENTS),
+    ROW(free_flushed, PRINT_EVENTS),
+    ROW(free_remote_sent, PRINT_EVENTS),
+    ROW(free_remote_batches, PRINT_EVENTS),
+    ROW(free_remote_drained, PRINT_EVENTS),
+    ROW(free_forwarded, PRINT_EVENTS),
+    ROW(free_foreign, PRINT_EVENTS),
+    ROW(free_null, PRINT_EVENTS),
+    ROW(flushes, PRINT_EVENTS),
+    ROW(slabs_new, PRINT_EVENTS),
+    ROW(slabs_empty, PRINT_EVENTS),
+    ROW(slabs_adopted, PRINT_EVENTS),
+    ROW(superslabs_empty, PRINT_EVENTS),
+    ROW(huge_allocs, PRINT_EVENTS),
+    ROW(huge_frees, PRINT_EVENTS),
+    ROW(heaps, PRINT_EVENTS),
+    ROW(heaps_parked, PRINT_EVENTS),
+    ROW(purged_bytes, PRINT_EVENTS),
+    ROW(os_mmap, PRINT_SYSTEM),
+    ROW(os_munmap, PRINT_SYSTEM),
+    ROW(os_mremap, PRINT_SYSTEM),
+    ROW(os_mprotect, PRINT_SYSTEM),
+    ROW(os_madvise_dontneed, PRINT_SYSTEM),
+    ROW(os_madvise_free, PRINT_SYSTEM),
+    ROW(os_madvise_hugepage, PRINT_SYSTEM),
+    ROW(os_madvise_nohugepage, PRINT_SYSTEM),
+    ROW(os_mmap_failed, PRINT_SYSTEM),
+    ROW(os_munmap_failed, PRINT_SYSTEM),
+    ROW(os_mremap_failed, PRINT_SYSTEM),
+    ROW(os_mprotect_failed, PRINT_SYSTEM),
+    ROW(os_madvise_failed, PRINT_SYSTEM),
 #undef ROW
 };
 
@@ -49,49 +76,59 @@ static unsigned long print_value(const struct hak_stats *stats, const struct pri
     return (unsigned long)*(const uint64_t *)(const void *)((const char *)stats + row->offset);
 }
 
-static void print_rows_text(struct hak_writer *out, const struct hak_stats *stats, enum print_group group) {
+static void print_rows_text(struct hak_writer *out, const struct hak_stats *stats,
+                            enum print_group group) {
     for (size_t i = 0; i < PRINT_ROWS; i++) {
         if (print_rows[i].group != group) continue;
-        hak_writer_printf(out, "  %-24s %16lu\n", print_rows[i].name, print_value(stats, &print_rows[i]));
+        hak_writer_printf(out, "  %-24s %16lu\n", print_rows[i].name,
+                          print_value(stats, &print_rows[i]));
     }
 }
 
-static void print_text(struct hak_writer *out, const struct hak_stats *stats, const struct hak_census *census) {
+static void print_text(struct hak_writer *out, const struct hak_stats *stats,
+                       const struct hak_census *census) {
     hak_writer_printf(out, "hakmem %s statistics\n", hak_version());
-    hak_writer_printf(out, "memory (bytes): mapped = live + cached + free_dirty + purged + metadata + waste\n");
+    hak_writer_printf(
+        out, "memory (bytes): mapped = live + cached + free_dirty + purged + metadata + waste\n");
     print_rows_text(out, stats, PRINT_MEMORY);
     hak_writer_printf(out, "events\n");
     print_rows_text(out, stats, PRINT_EVENTS);
     hak_writer_printf(out, "system calls\n");
     print_rows_text(out, stats, PRINT_SYSTEM);
-    hak_writer_printf(out, "classes\n  %10s %8s %12s %12s %12s %12s\n", "block", "slabs", "live", "cached", "refills",
-                      "flushes");
-    for (unsigned class = 1; class <= HAK_CLASSES; class++) {
+    hak_writer_printf(out, "classes\n  %10s %8s %12s %12s %12s %12s\n", "block", "slabs", "live",
+                      "cached", "refills", "flushes");
+    for (unsigned class = 1; class <= HAK_CLASSES; class ++) {
         const struct hak_census_class *row = &census->class[class];
         if (!row->refills && !row->slabs) continue;
-        hak_writer_printf(out, "  %10u %8lu %12lu %12lu %12lu %12lu\n", hak_class_table[class].block_bytes,
-                          (unsigned long)row->slabs, (unsigned long)(row->outside - row->magazine),
+        hak_writer_printf(out, "  %10u %8lu %12lu %12lu %12lu %12lu\n",
+                          hak_class_table[class].block_bytes, (unsigned long)row->slabs,
+                          (unsigned long)(row->outside - row->magazine),
                           (unsigned long)(row->inside + row->magazine), (unsigned long)row->refills,
                           (unsigned long)row->flushes);
     }
 }
 
-static void print_json(struct hak_writer *out, const struct hak_stats *stats, const struct hak_census *census) {
-    hak_writer_printf(out, "{\"hakmem\": \"%s\", \"stats_version\": %u", hak_version(), stats->version);
+static void print_json(struct hak_writer *out, const struct hak_stats *stats,
+                       const struct hak_census *census) {
+    hak_writer_printf(out, "{\"hakmem\": \"%s\", \"stats_version\": %u", hak_version(),
+                      stats->version);
     for (size_t i = 0; i < PRINT_ROWS; i++) {
-        hak_writer_printf(out, ",\n \"%s\": %lu", print_rows[i].name, print_value(stats, &print_rows[i]));
+        hak_writer_printf(out, ",\n \"%s\": %lu", print_rows[i].name,
+                          print_value(stats, &print_rows[i]));
     }
     hak_writer_printf(out, ",\n \"classes\": [");
     const char *separator = "";
-    for (unsigned class = 1; class <= HAK_CLASSES; class++) {
+    for (unsigned class = 1; class <= HAK_CLASSES; class ++) {
         const struct hak_census_class *row = &census->class[class];
         if (!row->refills && !row->slabs) continue;
         hak_writer_printf(out,
-                          "%s\n  {\"block\": %u, \"slabs\": %lu, \"live\": %lu, \"cached\": %lu, \"refills\": %lu, "
+                          "%s\n  {\"block\": %u, \"slabs\": %lu, \"live\": %lu, \"cached\": %lu, "
+                          "\"refills\": %lu, "
                           "\"flushes\": %lu}",
                           separator, hak_class_table[class].block_bytes, (unsigned long)row->slabs,
-                          (unsigned long)(row->outside - row->magazine), (unsigned long)(row->inside + row->magazine),
-                          (unsigned long)row->refills, (unsigned long)row->flushes);
+                          (unsigned long)(row->outside - row->magazine),
+                          (unsigned long)(row->inside + row->magazine), (unsigned long)row->refills,
+                          (unsigned long)row->flushes);
         separator = ",";
     }
     hak_writer_printf(out, "\n ]}\n");
@@ -146,5 +183,7 @@ void hak_print_at_exit(void) {
         }
         result = hak_writer_finish(&out);
     }
-    if (result < 0) hak_report("statistics can't be written to %s: error %d", *where ? where : "stderr", -result);
+    if (result < 0)
+        hak_report("statistics can't be written to %s: error %d", *where ? where : "stderr",
+                   -result);
 }

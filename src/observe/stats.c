@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * hak_stats_read and hak_class_stats_read of hakmem.h: the counter table and a census, as one struct.
+ * hak_stats_read and hak_class_stats_read of hakmem.h: the counter table and a census, as one
+ * struct.
  */
 #include "hakmem.h"
 
@@ -19,7 +20,7 @@ static void stats_from_census(struct hak_stats *stats, const struct hak_census *
     stats->purged = census->purged;
     stats->metadata = census->metadata;
     stats->waste = census->waste;
-    for (unsigned class = 1; class <= HAK_CLASSES; class++) {
+    for (unsigned class = 1; class <= HAK_CLASSES; class ++) {
         stats->refills += census->class[class].refills;
         stats->flushes += census->class[class].flushes;
     }

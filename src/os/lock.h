@@ -15,7 +15,8 @@
 HAK_INLINE bool hak_lock_try(_Atomic uint32_t *lock) {
     uint32_t none = 0;
     /* acquire: pairs with the release in hak_lock_release */
-    return atomic_compare_exchange_strong_explicit(lock, &none, 1, memory_order_acquire, memory_order_relaxed);
+    return atomic_compare_exchange_strong_explicit(lock, &none, 1, memory_order_acquire,
+                                                   memory_order_relaxed);
 }
 
 void hak_lock_acquire(_Atomic uint32_t *lock);

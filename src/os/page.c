@@ -61,8 +61,8 @@ static void page_account(enum hak_page_use use, size_t bytes) {
     if (use == HAK_PAGE_META) hak_counter_add(&hak_counters.metadata_bytes, bytes);
 }
 
-/* Maps more than is needed and returns the ends.  If an end can't be returned (the process is at its
- * limit of mappings) it stays mapped, untouched: address space is lost, not memory. */
+/* Maps more than is needed and returns the ends.  If an end can't be returned (the process is at
+ * its limit of mappings) it stays mapped, untouched: address space is lost, not memory. */
 static void *page_map_trimmed(size_t bytes, size_t alignment) {
     size_t page = hak_page_bytes();
     if (bytes + alignment < bytes) return NULL;
@@ -77,7 +77,8 @@ static void *page_map_trimmed(size_t bytes, size_t alignment) {
 }
 
 void *hak_page_map(size_t bytes, size_t alignment, enum hak_page_use use) {
-    uintptr_t hint = use == HAK_PAGE_HEAP ? atomic_load_explicit(&page_hint, memory_order_relaxed) : 0;
+    uintptr_t hint = use == HAK_PAGE_HEAP ? atomic_load_explicit(&page_hint, memory_order_relaxed)
+                                          : 0;
     void *where = hint > bytes ? (void *)((hint - bytes) & ~(uintptr_t)(alignment - 1)) : NULL;
     char *start = page_mmap(where, bytes, PROT_READ | PROT_WRITE, 0);
     if (!start) return NULL;
@@ -108,7 +109,8 @@ bool hak_page_purge(void *start, size_t bytes) {
 
 static bool page_mremap(void *start, size_t old_bytes, size_t new_bytes, int flags, void *to) {
     hak_counter_add(&hak_counters.os_mremap, 1);
-    long result = hak_syscall5(SYS_mremap, (long)start, (long)old_bytes, (long)new_bytes, flags, (long)to);
+    long result = hak_syscall5(SYS_mremap, (long)start, (long)old_bytes, (long)new_bytes, flags,
+                               (long)to);
     if (!page_failed(result)) return true;
     hak_counter_add(&hak_counters.os_mremap_failed, 1);
     return false;
@@ -121,8 +123,8 @@ bool hak_page_resize(void *start, size_t old_bytes, size_t new_bytes) {
 }
 
 bool hak_page_move(void *from, size_t from_bytes, void *to, size_t to_bytes, bool keep_from) {
-    /* On failure the kernel may have unmapped the target already, and another thread mapped something
-     * there; so the caller must not unmap it: its address space is lost (P4). */
+    /* On failure the kernel may have unmapped the target already, and another thread mapped
+     * something there; so the caller must not unmap it: its address space is lost (P4). */
     int flags = MREMAP_MAYMOVE | MREMAP_FIXED | (keep_from ? MREMAP_DONTUNMAP : 0);
     if (!page_mremap(from, from_bytes, to_bytes, flags, to)) return false;
     if (!keep_from) hak_counter_sub(&hak_counters.mapped_bytes, from_bytes);

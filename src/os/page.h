@@ -26,8 +26,8 @@ bool hak_page_purge(void *start, size_t bytes);
 bool hak_page_resize(void *start, size_t old_bytes, size_t new_bytes);
 
 /* Moves the pages of one mapping over the start of another one, without copying.
- * keep_from: the source stays mapped and reads as zeros (to_bytes == from_bytes then); otherwise it is
- * unmapped.  False: the source has not changed (old kernel, or no memory). */
+ * keep_from: the source stays mapped and reads as zeros (to_bytes == from_bytes then); otherwise it
+ * is unmapped.  False: the source has not changed (old kernel, or no memory). */
 bool hak_page_move(void *from, size_t from_bytes, void *to, size_t to_bytes, bool keep_from);
 
 /* Asks for no huge pages in the range: a small heap must not become resident 2 MiB at a time. */

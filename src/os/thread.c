@@ -25,12 +25,14 @@
 static _Atomic unsigned thread_key;
 static void (*_Atomic thread_ended)(void *);
 
-/* Rounds that this thread's destructor has seen.  Zero at start, like all thread-local data here. */
+/* Rounds that this thread's destructor has seen.  Zero at start, like all thread-local data here.
+ */
 static __thread unsigned thread_round __attribute__((tls_model("initial-exec")));
 
 static void thread_destructor(void *value) {
     unsigned key = atomic_load_explicit(&thread_key, memory_order_relaxed);
-    if (++thread_round < PTHREAD_DESTRUCTOR_ITERATIONS && pthread_setspecific(key - 1, value) == 0) {
+    if (++thread_round < PTHREAD_DESTRUCTOR_ITERATIONS &&
+        pthread_setspecific(key - 1, value) == 0) {
         return;
     }
     atomic_load_explicit(&thread_ended, memory_order_relaxed)(value);
@@ -40,8 +42,8 @@ static unsigned thread_make_key(void) {
     pthread_key_t made;
     if (pthread_key_create(&made, thread_destructor) != 0) return 0;
     unsigned expected = 0;
-    if (atomic_compare_exchange_strong_explicit(&thread_key, &expected, made + 1, memory_order_relaxed,
-                                                memory_order_relaxed)) {
+    if (atomic_compare_exchange_strong_explicit(&thread_key, &expected, made + 1,
+                                                memory_order_relaxed, memory_order_relaxed)) {
         return made + 1;
     }
     pthread_key_delete(made);
@@ -75,8 +77,8 @@ void hak_fork_arm(void) {
     atomic_store_explicit(state, FORK_KNOWN, memory_order_relaxed);
     _Atomic unsigned *expected = NULL;
     /* release: pairs with the acquire loads of fork_state, which then see FORK_KNOWN */
-    if (!atomic_compare_exchange_strong_explicit(&fork_state, &expected, state, memory_order_release,
-                                                 memory_order_relaxed)) {
+    if (!atomic_compare_exchange_strong_explicit(&fork_state, &expected, state,
+                                                 memory_order_release, memory_order_relaxed)) {
         if (wiped) hak_page_unmap(state, hak_page_bytes(), HAK_PAGE_META);
         return;
     }
@@ -85,11 +87,12 @@ void hak_fork_arm(void) {
 
 bool hak_fork_begin(void) {
     _Atomic unsigned *state = atomic_load_explicit(&fork_state, memory_order_acquire);
-    if (!state || hak_likely(atomic_load_explicit(state, memory_order_relaxed) != FORK_NEW)) return false;
+    if (!state || hak_likely(atomic_load_explicit(state, memory_order_relaxed) != FORK_NEW))
+        return false;
     unsigned expected = FORK_NEW;
     /* acquire and release: a second thread that sees FORK_KNOWN sees what the first one set up */
-    return atomic_compare_exchange_strong_explicit(state, &expected, FORK_BUSY, memory_order_acquire,
-                                                   memory_order_relaxed);
+    return atomic_compare_exchange_strong_explicit(state, &expected, FORK_BUSY,
+                                                   memory_order_acquire, memory_order_relaxed);
 }
 
 void hak_fork_done(void) {

@@ -17,8 +17,8 @@ HAK_INLINE uintptr_t hak_thread_self(void) {
     return (uintptr_t)__builtin_thread_pointer();
 }
 
-/* True in the first call after the process was forked (also by _Fork and clone without CLONE_VM), in
- * one thread only; then hak_fork_done() must follow. */
+/* True in the first call after the process was forked (also by _Fork and clone without CLONE_VM),
+ * in one thread only; then hak_fork_done() must follow. */
 bool hak_fork_begin(void);
 void hak_fork_done(void);
 

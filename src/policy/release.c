@@ -16,10 +16,12 @@
 /* Purges are due so often in one delay, so that memory is kept for 1 to 1.25 delays. */
 #define RELEASE_LOOKS_PER_DELAY 4
 
-/* A look purges in so many regions that have anything dirty, and the next one goes on from there. */
+/* A look purges in so many regions that have anything dirty, and the next one goes on from there.
+ */
 #define RELEASE_REGIONS 4u
 
-/* A heap's magazines are looked at, a few classes each time, so often: all of them in an eighth of a second. */
+/* A heap's magazines are looked at, a few classes each time, so often: all of them in an eighth of
+ * a second. */
 #define RELEASE_IDLE_MS 10u
 
 /* atomic, relaxed: the time (ms) of the next look */
@@ -37,8 +39,8 @@ void hak_release_tick(struct hak_heap *heap) {
     if (delay < 0) return;
     uint64_t due = atomic_load_explicit(&release_due_ms, memory_order_relaxed);
     uint64_t next = now + (uint64_t)delay / RELEASE_LOOKS_PER_DELAY;
-    if (now < due || !atomic_compare_exchange_strong_explicit(&release_due_ms, &due, next, memory_order_relaxed,
-                                                              memory_order_relaxed)) {
+    if (now < due || !atomic_compare_exchange_strong_explicit(
+                         &release_due_ms, &due, next, memory_order_relaxed, memory_order_relaxed)) {
         return;
     }
     hak_purge_some((uint32_t)delay, RELEASE_REGIONS);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * When memory goes back: a look at the clock in one of some slow paths, idle magazines flushed, old free
- * memory purged.
+ * When memory goes back: a look at the clock in one of some slow paths, idle magazines flushed, old
+ * free memory purged.
  */
 #ifndef HAK_POLICY_RELEASE_H
 #define HAK_POLICY_RELEASE_H

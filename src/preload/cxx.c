@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: MIT
  *
- * The C++ operators new and delete (C++17 [new.delete]), under their mangled names, so that the library needs
- * no C++ runtime: what it needs of one, if the program has one, is reached by weak references.
+ * The C++ operators new and delete (C++17 [new.delete]), under their mangled names, so that the
+ * library needs no C++ runtime: what it needs of one, if the program has one, is reached by weak
+ * references.
  *
  * Exceptions pass through these frames: this file is compiled with -fexceptions.
  */
 #include "front/fast_path.h"
 #include "hakmem.h"
 #include "os/report.h"
+
+#include <dlfcn.h>
 
 /* A C++ compiler declares them by itself; no C header does. */
 #pragma GCC diagnostic ignored "-Wmissing-prototypes"
@@ -62,39 +65,78 @@ static void *cxx_new_aligned(size_t size, size_t alignment) {
     return block ? block : cxx_failed(size, alignment);
 }
 
-/* The handler may throw: a nothrow form that calls it must catch, which C can't.  As in other replacements, the
- * nothrow forms therefore ask the handler only if there is one, and let its exception pass. */
-static void *cxx_nothrow(size_t size, size_t alignment) {
-    void *block = alignment > HAK_MIN_ALIGN ? cxx_aligned(size, alignment) : hak_fast_malloc(size);
-    return block ? block : cxx_retry(size, alignment);
+/* The C++ runtime's own nothrow forms call operator new, which is ours, and catch what it throws: C
+ * can't.  Weak: a static program may have no dlsym; then the new-handler's exception passes. */
+WEAK void *dlsym(void *restrict handle, const char *restrict name);
+
+static void *cxx_runtimes(const char *form) {
+    return dlsym ? dlsym(RTLD_NEXT, form) : NULL;
+}
+
+static void *cxx_nothrow(const char *form, size_t size, const void *tag) {
+    void *block = hak_fast_malloc(size);
+    if (hak_likely(block != NULL)) return block;
+    void *next = cxx_runtimes(form);
+    if (!next) return cxx_retry(size, HAK_MIN_ALIGN);
+    return ((void *(*)(size_t, const void *))next)(size, tag);
+}
+
+static void *cxx_nothrow_aligned(const char *form, size_t size, size_t alignment, const void *tag) {
+    void *block = cxx_aligned(size, alignment);
+    if (block) return block;
+    void *next = cxx_runtimes(form);
+    if (!next) return cxx_retry(size, alignment);
+    return ((void *(*)(size_t, size_t, const void *))next)(size, alignment, tag);
 }
 
 /* operator new(size_t), new[] */
 EXPORT void *_Znwm(size_t size) { return cxx_new(size); }
 EXPORT void *_Znam(size_t size) { return cxx_new(size); }
-/* (size_t, std::nothrow_t const &) */
-EXPORT void *_ZnwmRKSt9nothrow_t(size_t size, const void *tag) { (void)tag; return cxx_nothrow(size, HAK_MIN_ALIGN); }
-EXPORT void *_ZnamRKSt9nothrow_t(size_t size, const void *tag) { (void)tag; return cxx_nothrow(size, HAK_MIN_ALIGN); }
 /* (size_t, std::align_val_t) */
-EXPORT void *_ZnwmSt11align_val_t(size_t size, size_t alignment) { return cxx_new_aligned(size, alignment); }
-EXPORT void *_ZnamSt11align_val_t(size_t size, size_t alignment) { return cxx_new_aligned(size, alignment); }
+EXPORT void *_ZnwmSt11align_val_t(size_t size, size_t alignment) {
+    return cxx_new_aligned(size, alignment);
+}
+EXPORT void *_ZnamSt11align_val_t(size_t size, size_t alignment) {
+    return cxx_new_aligned(size, alignment);
+}
+/* (size_t, std::nothrow_t const &) */
+EXPORT void *_ZnwmRKSt9nothrow_t(size_t size, const void *tag) {
+    return cxx_nothrow("_ZnwmRKSt9nothrow_t", size, tag);
+}
+EXPORT void *_ZnamRKSt9nothrow_t(size_t size, const void *tag) {
+    return cxx_nothrow("_ZnamRKSt9nothrow_t", size, tag);
+}
 /* (size_t, std::align_val_t, std::nothrow_t const &) */
 EXPORT void *_ZnwmSt11align_val_tRKSt9nothrow_t(size_t size, size_t alignment, const void *tag) {
-    (void)tag;
-    return cxx_nothrow(size, alignment);
+    return cxx_nothrow_aligned("_ZnwmSt11align_val_tRKSt9nothrow_t", size, alignment, tag);
 }
 EXPORT void *_ZnamSt11align_val_tRKSt9nothrow_t(size_t size, size_t alignment, const void *tag) {
-    (void)tag;
-    return cxx_nothrow(size, alignment);
+    return cxx_nothrow_aligned("_ZnamSt11align_val_tRKSt9nothrow_t", size, alignment, tag);
 }
 
 /* operator delete(void *), delete[], with nothrow, with alignment */
-EXPORT void _ZdlPv(void *block) { hak_fast_free(block); }
-EXPORT void _ZdaPv(void *block) { hak_fast_free(block); }
-EXPORT void _ZdlPvRKSt9nothrow_t(void *block, const void *tag) { (void)tag; hak_fast_free(block); }
-EXPORT void _ZdaPvRKSt9nothrow_t(void *block, const void *tag) { (void)tag; hak_fast_free(block); }
-EXPORT void _ZdlPvSt11align_val_t(void *block, size_t alignment) { (void)alignment; hak_fast_free(block); }
-EXPORT void _ZdaPvSt11align_val_t(void *block, size_t alignment) { (void)alignment; hak_fast_free(block); }
+EXPORT void _ZdlPv(void *block) {
+    hak_fast_free(block);
+}
+EXPORT void _ZdaPv(void *block) {
+    hak_fast_free(block);
+}
+EXPORT void _ZdlPvRKSt9nothrow_t(void *block, const void *tag) {
+    (void)tag;
+    hak_fast_free(block);
+}
+EXPORT void _ZdaPvRKSt9nothrow_t(void *block, const void *tag) {
+    (void)tag;
+    hak_fast_free(block);
+}
+EXPORT void _ZdlPvSt11align_val_t(void *block, size_t alignment) {
+    (void)alignment;
+    hak_fast_free(block);
+}
+EXPORT void _ZdaPvSt11align_val_t(void *block, size_t alignment) {
+    (void)alignment;
+    hak_fast_free(block);
+}
 EXPORT void _ZdlPvSt11align_val_tRKSt9nothrow_t(void *block, size_t alignment, const void *tag) {
     (void)alignment;
     (void)tag;
@@ -106,8 +148,12 @@ EXPORT void _ZdaPvSt11align_val_tRKSt9nothrow_t(void *block, size_t alignment, c
     hak_fast_free(block);
 }
 /* sized, and sized with alignment */
-EXPORT void _ZdlPvm(void *block, size_t size) { hak_free_sized(block, size); }
-EXPORT void _ZdaPvm(void *block, size_t size) { hak_free_sized(block, size); }
+EXPORT void _ZdlPvm(void *block, size_t size) {
+    hak_free_sized(block, size);
+}
+EXPORT void _ZdaPvm(void *block, size_t size) {
+    hak_free_sized(block, size);
+}
 EXPORT void _ZdlPvmSt11align_val_t(void *block, size_t size, size_t alignment) {
     hak_free_aligned_sized(block, alignment, size);
 }

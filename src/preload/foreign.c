@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: MIT
  *
- * Pointers from libc's own malloc, which a library that was loaded with RTLD_DEEPBIND, or a static copy, may
- * have called.  They are handed to libc, and reported once; anything else that is not ours is a bad pointer.
+ * Pointers from libc's own malloc, which a library that was loaded with RTLD_DEEPBIND, or a static
+ * copy, may have called.  They are handed to libc, and reported once; anything else that is not
+ * ours is a bad pointer.
  *
- * libc is asked first whether its heap is in use at all: in a process where it never served an allocation, no
- * pointer can be its own.
+ * libc is asked first whether its heap is in use at all: in a process where it never served an
+ * allocation, no pointer can be its own.
  *
  * Concurrency: reached on the error path of free only; dlsym may allocate there, which is served.
  */
 #include "config/option.h"
 #include "front/slow.h"
 #include "hakmem.h"
-#include "os/report.h"
 #include "observe/print.h"
+#include "os/report.h"
 
 #include <dlfcn.h>
 #include <malloc.h>
@@ -34,7 +35,8 @@ static bool foreign_is_libcs(const void *pointer, const char *function) {
     struct mallinfo2 used = info();
     if (used.uordblks == 0 && used.hblkhd == 0) return false;
     if (hak_report_first(&said)) {
-        hak_report("%s(%p): not memory of this allocator; handed to libc, whose malloc is in use too (said once)",
+        hak_report("%s(%p): not memory of this allocator; handed to libc, whose malloc is in use "
+                   "too (said once)",
                    function, pointer);
     }
     return true;
@@ -55,7 +57,8 @@ static bool foreign_realloc(void *pointer, size_t size, void **result) {
 }
 
 static bool foreign_usable(const void *pointer, size_t *bytes) {
-    size_t (*libc_usable)(const void *) = (size_t(*)(const void *))foreign_symbol("malloc_usable_size");
+    size_t (*libc_usable)(const void *) = (size_t(*)(const void *))foreign_symbol(
+        "malloc_usable_size");
     if (!libc_usable || !foreign_is_libcs(pointer, "malloc_usable_size")) return false;
     *bytes = libc_usable(pointer);
     return true;

@@ -2,8 +2,8 @@
  *
  * libc's names for the malloc family: one-line forwarders.
  *
- * glibc's manual ("Replacing malloc") wants the first group defined together; the __libc_ names are what
- * glibc exports beside them and old programs call.
+ * glibc's manual ("Replacing malloc") wants the first group defined together; the __libc_ names are
+ * what glibc exports beside them and old programs call.
  */
 #include "front/fast_path.h"
 #include "hakmem.h"
@@ -70,7 +70,8 @@ EXPORT void cfree(void *block) {
     hak_free(block);
 }
 
-/* ---- malloc.h ---------------------------------------------------------------------------------- */
+/* ---- malloc.h ----------------------------------------------------------------------------------
+ */
 
 EXPORT int malloc_trim(size_t pad) {
     return hak_malloc_trim(pad);
@@ -93,9 +94,15 @@ EXPORT int mallopt(int param, int value) {
 static struct mallinfo libc_mallinfo(void) {
     struct hak_mallinfo from = hak_mallinfo2();
     struct mallinfo info = {
-        .arena = (int)from.arena,       .ordblks = (int)from.ordblks,   .smblks = (int)from.smblks,
-        .hblks = (int)from.hblks,       .hblkhd = (int)from.hblkhd,     .fsmblks = (int)from.fsmblks,
-        .uordblks = (int)from.uordblks, .fordblks = (int)from.fordblks, .keepcost = (int)from.keepcost,
+        .arena = (int)from.arena,
+        .ordblks = (int)from.ordblks,
+        .smblks = (int)from.smblks,
+        .hblks = (int)from.hblks,
+        .hblkhd = (int)from.hblkhd,
+        .fsmblks = (int)from.fsmblks,
+        .uordblks = (int)from.uordblks,
+        .fordblks = (int)from.fordblks,
+        .keepcost = (int)from.keepcost,
     };
     return info;
 }
@@ -108,9 +115,15 @@ EXPORT struct mallinfo mallinfo(void) {
 EXPORT struct mallinfo2 mallinfo2(void) {
     struct hak_mallinfo from = hak_mallinfo2();
     struct mallinfo2 info = {
-        .arena = from.arena,       .ordblks = from.ordblks,   .smblks = from.smblks,
-        .hblks = from.hblks,       .hblkhd = from.hblkhd,     .fsmblks = from.fsmblks,
-        .uordblks = from.uordblks, .fordblks = from.fordblks, .keepcost = from.keepcost,
+        .arena = from.arena,
+        .ordblks = from.ordblks,
+        .smblks = from.smblks,
+        .hblks = from.hblks,
+        .hblkhd = from.hblkhd,
+        .fsmblks = from.fsmblks,
+        .uordblks = from.uordblks,
+        .fordblks = from.fordblks,
+        .keepcost = from.keepcost,
     };
     return info;
 }

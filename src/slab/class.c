@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: MIT
  *
- * The table of size classes.  A slab has the fewest units (of 64 KiB) that leave less than 2 % of it
- * unused; above 32 KiB it has one block.
+ * The table of size classes.  A slab has the fewest units (of 64 KiB) that leave less than 2 % of
+ * it unused; above 32 KiB it has one block.
  */
 #include "slab/class.h"
 
-#define ROW(bytes, units) \
-    { (bytes), (uint32_t)(((uint64_t)1 << 32) / (bytes) + ((((uint64_t)1 << 32) % (bytes)) != 0)), \
-      (bytes) > HAK_CLASS_SINGLE_MAX ? 1 : (units) * 65536u / (bytes), (units) }
+#define ROW(bytes, units)                                                                       \
+    {                                                                                           \
+        (bytes),                                                                                \
+            (uint32_t)(((uint64_t)1 << 32) / (bytes) + ((((uint64_t)1 << 32) % (bytes)) != 0)), \
+            (bytes) > HAK_CLASS_SINGLE_MAX ? 1 : (units)*65536u / (bytes), (units)              \
+    }
 
 /* clang-format off */
 const struct hak_class hak_class_table[HAK_CLASSES + 1] = {
@@ -35,6 +38,6 @@ unsigned hak_class_of_aligned(size_t size, size_t alignment) {
     size = hak_align_up(size ? size : 1, alignment);
     if (size > HAK_LARGE_MAX || size < alignment) return 0;
     unsigned class = hak_class_of(size);
-    while (class <= HAK_CLASSES && hak_class_table[class].block_bytes & (alignment - 1)) class++;
+    while (class <= HAK_CLASSES && hak_class_table[class].block_bytes & (alignment - 1)) class ++;
     return class <= HAK_CLASSES ? class : 0;
 }

@@ -13,7 +13,7 @@
 
 #include "base/base.h"
 
-#define HAK_CLASSES          92u /* classes 1 to HAK_CLASSES */
+#define HAK_CLASSES          92u                /* classes 1 to HAK_CLASSES */
 #define HAK_CLASS_SINGLE_MAX ((size_t)32 << 10) /* above: one block a slab */
 
 struct hak_class {
@@ -30,17 +30,18 @@ HAK_INLINE unsigned hak_class_of(size_t size) {
     if (size <= 128) return size ? (unsigned)((size + 15) >> 4) : 1;
     size_t last = size - 1;
     unsigned top = hak_log2(last);
-    if (size <= HAK_CLASS_SINGLE_MAX) return 8 + (top - 7) * 8 + (unsigned)(last >> (top - 3)) - 8 + 1;
+    if (size <= HAK_CLASS_SINGLE_MAX)
+        return 8 + (top - 7) * 8 + (unsigned)(last >> (top - 3)) - 8 + 1;
     return 72 + (top - 15) * 4 + (unsigned)(last >> (top - 2)) - 4 + 1;
 }
 
-/* The smallest class for `size` whose blocks are all aligned to `alignment` (a power of two up to a unit;
- * slabs start at a unit, so the block size decides).  0: none. */
+/* The smallest class for `size` whose blocks are all aligned to `alignment` (a power of two up to a
+ * unit; slabs start at a unit, so the block size decides).  0: none. */
 unsigned hak_class_of_aligned(size_t size, size_t alignment);
 
-/* Is an offset below 64 KiB a multiple of the class's block size?  offset * inverse, modulo 2^32, is
- * below inverse exactly for multiples as long as offset * block_bytes < 2^32 (Lemire, Kaser, Kurz:
- * Faster remainder by direct computation, 2019). */
+/* Is an offset below 64 KiB a multiple of the class's block size?  offset * inverse, modulo 2^32,
+ * is below inverse exactly for multiples as long as offset * block_bytes < 2^32 (Lemire, Kaser,
+ * Kurz: Faster remainder by direct computation, 2019). */
 HAK_INLINE bool hak_class_divides(uint32_t inverse, uint32_t offset) {
     return (uint32_t)(offset * inverse) < inverse;
 }

@@ -19,7 +19,7 @@ struct hak_slab *hak_slab_new(uint32_t owner, unsigned class) {
     slab->owner = owner;
     slab->used = slab->carved = 0;
     slab->capacity = info->capacity;
-    slab->class = (uint8_t)class;
+    slab->class = (uint8_t) class;
     slab->units = (uint8_t)info->units;
     slab->back = 0;
     slab->listed = false;

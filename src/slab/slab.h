@@ -4,19 +4,19 @@
  *
  *   | block 0 | block 1 | ... | block carved-1 |  untouched ............ | too short for a block |
  *
- * Its descriptor lies in the metadata of its first unit; those of its other units say how far back that
- * is.  Free blocks are linked through their first word; nothing else of a block is written, but for the
- * mark in checked mode.
+ * Its descriptor lies in the metadata of its first unit; those of its other units say how far back
+ * that is.  Free blocks are linked through their first word; nothing else of a block is written,
+ * but for the mark in checked mode.
  *
  * Invariants
  *   H2  Only the owner touches a descriptor.
  *   H3  used >= the number of blocks outside the slab, at every instant.
- *   L1  capacity - carved blocks at the end have never been handed out; if the slab is `clean` they read
- *       as zeros.
+ *   L1  The last capacity - carved blocks have never been handed out.  They read as zeros if the
+ *       slab is `clean`.
  *   L2  used + (length of the free list) <= carved.
  *
- * Concurrency: the owner's thread, but for the constant fields, which anybody with a pointer to a block
- * may read.
+ * Concurrency: the owner's thread, but for the constant fields, which anybody with a pointer to a
+ * block may read.
  */
 #ifndef HAK_SLAB_SLAB_H
 #define HAK_SLAB_SLAB_H
@@ -27,22 +27,24 @@
 #include "span/superslab.h"
 
 struct hak_slab {
-    _Alignas(HAK_CACHE_LINE) struct hak_slab *next; /* owner: list of partial slabs (or of full ones, */
-    struct hak_slab *prev;                          /* in first-class heaps) */
-    struct hak_block *free;       /* owner */
-    char *base;                   /* const while in use */
-    uint32_t owner;               /* changed by adoption only */
-    uint32_t used;                /* owner: H3 */
-    uint32_t carved;              /* owner */
-    uint32_t capacity;            /* const while in use */
-    uint8_t class;                /* const while in use; 0 = no slab starts here */
-    uint8_t units;                /* const while in use */
-    uint8_t back;                 /* const while in use: units back to the slab's first */
-    bool listed;                  /* owner: in the heap's list of partial slabs */
-    bool clean;                   /* const while in use: units were zero when it was made */
+    /* owner: list of partial slabs; or, in first-class heaps, of full ones */
+    _Alignas(HAK_CACHE_LINE) struct hak_slab *next;
+    struct hak_slab *prev;
+    struct hak_block *free;                    /* owner */
+    char *base;                                /* const while in use */
+    uint32_t owner;                            /* changed by adoption only */
+    uint32_t used;                             /* owner: H3 */
+    uint32_t carved;                           /* owner */
+    uint32_t capacity;                         /* const while in use */
+    uint8_t class;                             /* const while in use; 0 = no slab starts here */
+    uint8_t units;                             /* const while in use */
+    uint8_t back; /* const while in use: units back to the slab's first */
+    bool listed;  /* owner: in the heap's list of partial slabs */
+    bool clean;   /* const while in use: units were zero when it was made */
 };
 
-_Static_assert(sizeof(struct hak_slab) == sizeof(struct hak_unit), "a slab descriptor is one unit record");
+_Static_assert(sizeof(struct hak_slab) == sizeof(struct hak_unit),
+               "a slab descriptor is one unit record");
 
 HAK_INLINE struct hak_slab *hak_slab_at(struct hak_superslab *superslab, unsigned unit) {
     return (struct hak_slab *)(void *)&superslab->unit[unit];
@@ -68,7 +70,8 @@ void hak_slab_release(struct hak_slab *slab);
 /* Makes `owner` the owner.  The caller has claimed the heap of the old one (H2). */
 void hak_slab_retag(struct hak_slab *slab, uint32_t owner);
 
-/* A batch taken out of a slab: one block apart, whose memory is not touched, and a list of others. */
+/* A batch taken out of a slab: one block apart, whose memory is not touched, and a list of others.
+ */
 struct hak_batch {
     struct hak_block *first;
     struct hak_block *rest;
@@ -79,8 +82,8 @@ struct hak_batch {
 /* Takes up to `max` >= 1 blocks from the free list.  False: it is empty. */
 bool hak_slab_take(struct hak_slab *slab, unsigned max, struct hak_batch *batch);
 
-/* Cuts up to `max` >= 1 new blocks: those that start in the page of the first.  Each gets `mark` if that is
- * not 0 (not `first`).  False: all are cut. */
+/* Cuts up to `max` >= 1 new blocks: those that start in the page of the first.  Each gets `mark` if
+ * that is not 0 (not `first`).  False: all are cut. */
 bool hak_slab_carve(struct hak_slab *slab, unsigned max, uintptr_t mark, struct hak_batch *batch);
 
 /* Returns a block.  The caller looks at `listed` and `used` then. */

@@ -3,8 +3,8 @@
  * A bump allocator over chunks.
  *
  * Concurrency: a chunk's `used` only grows, by compare-and-swap; arena_chunk is replaced, when the
- * chunk is full, by compare-and-swap with release (pairs with the acquire load before use).  The end
- * of a replaced chunk is lost: less than one structure.
+ * chunk is full, by compare-and-swap with release (pairs with the acquire load before use).  The
+ * end of a replaced chunk is lost: less than one structure.
  */
 #include "span/arena.h"
 
@@ -15,8 +15,8 @@
 #define ARENA_CHUNK_BYTES ((size_t)128 << 10)
 
 struct arena_chunk {
-    size_t bytes;         /* const */
-    _Atomic size_t used;  /* atomic */
+    size_t bytes;        /* const */
+    _Atomic size_t used; /* atomic */
 };
 
 static _Atomic(struct arena_chunk *) arena_current;
@@ -47,7 +47,8 @@ void *hak_arena_alloc(size_t bytes, size_t alignment) {
         struct arena_chunk *fresh = hak_page_map(chunk_bytes, page, HAK_PAGE_META);
         if (!fresh) return NULL;
         fresh->bytes = chunk_bytes;
-        atomic_store_explicit(&fresh->used, hak_align_up(sizeof *fresh, HAK_CACHE_LINE), memory_order_relaxed);
+        atomic_store_explicit(&fresh->used, hak_align_up(sizeof *fresh, HAK_CACHE_LINE),
+                              memory_order_relaxed);
         if (!atomic_compare_exchange_strong_explicit(&arena_current, &chunk, fresh,
                                                      memory_order_release, memory_order_relaxed)) {
             hak_page_unmap(fresh, chunk_bytes, HAK_PAGE_META);

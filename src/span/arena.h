@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Memory for the allocator's own structures: heaps, and descriptors of regions.  It is never returned;
- * whoever retires a structure keeps it for the next of its kind.
+ * Memory for the allocator's own structures: heaps, and descriptors of regions.  It is never
+ * returned; whoever retires a structure keeps it for the next of its kind.
  */
 #ifndef HAK_SPAN_ARENA_H
 #define HAK_SPAN_ARENA_H

@@ -5,20 +5,20 @@
  *   address bits   47 ....... 32 | 31 ....... 16 | 15 .... 0
  *                  root index      unit in leaf    within the unit
  *
- * A root entry is the distance in bytes from map.zero to the leaf: an unset entry, 0, leads to a leaf of
- * zeros, and a look-up has no branch.  Both tables are .bss or mapped: pages never touched
+ * A root entry is the distance in bytes from map.zero to the leaf: an unset entry, 0, leads to a
+ * leaf of zeros, and a look-up has no branch.  Both tables are .bss or mapped: pages never touched
  * cost nothing.
  *
- * A tag is  owner id << 9 | class << 1;  the owner's id is never 0.  Owner 0 with HAK_TAG_HUGE is the
- * first unit of a huge block.  The class is held doubled so that XOR with a heap's own tag gives the
- * offset of the class's bin in words of 8 bytes.
+ * A tag is  owner id << 9 | class << 1;  the owner's id is never 0.  Owner 0 with HAK_TAG_HUGE is
+ * the first unit of a huge block.  The class is held doubled so that XOR with a heap's own tag
+ * gives the offset of the class's bin in words of 8 bytes.
  *
  * Invariant S1: a tag is non-zero only while its unit belongs to a slab or starts a huge block.
  *
  * Concurrency: tags are written, relaxed, by the thread that has claimed the unit.  A reader that
- * holds a valid pointer got it through the program's own synchronisation; any other reader gets some
- * value that was stored there.  Leaves and superslab pointers are set with release and read with
- * acquire by those who follow them.
+ * holds a valid pointer got it through the program's own synchronisation; any other reader gets
+ * some value that was stored there.  Leaves and superslab pointers are set with release and read
+ * with acquire by those who follow them.
  */
 #ifndef HAK_SPAN_MAP_H
 #define HAK_SPAN_MAP_H
@@ -32,16 +32,16 @@
 #define HAK_TAG_HUGE       HAK_TAG_CLASS_MASK
 #define HAK_OWNER_MAX      (((uint32_t)1 << (32 - HAK_TAG_CLASS_BITS)) - 1)
 
-#define HAK_LEAF_SHIFT 32
-#define HAK_LEAF_UNITS ((size_t)1 << (HAK_LEAF_SHIFT - HAK_UNIT_SHIFT))
+#define HAK_LEAF_SHIFT      32
+#define HAK_LEAF_UNITS      ((size_t)1 << (HAK_LEAF_SHIFT - HAK_UNIT_SHIFT))
 #define HAK_LEAF_SUPERSLABS ((size_t)1 << (HAK_LEAF_SHIFT - HAK_SUPERSLAB_SHIFT))
-#define HAK_ROOT_ENTRIES ((size_t)1 << (HAK_ADDRESS_BITS - HAK_LEAF_SHIFT))
+#define HAK_ROOT_ENTRIES    ((size_t)1 << (HAK_ADDRESS_BITS - HAK_LEAF_SHIFT))
 
 struct hak_superslab;
 
 struct hak_leaf {
-    _Atomic uint32_t tag[HAK_LEAF_UNITS];                                /* atomic */
-    _Atomic(struct hak_superslab *) superslab[HAK_LEAF_SUPERSLABS];     /* atomic */
+    _Atomic uint32_t tag[HAK_LEAF_UNITS];                           /* atomic */
+    _Atomic(struct hak_superslab *) superslab[HAK_LEAF_SUPERSLABS]; /* atomic */
 };
 
 struct hak_map {
@@ -63,7 +63,8 @@ HAK_INLINE struct hak_leaf *hak_map_leaf(uintptr_t address) {
 /* The tag of the unit of any address whatever. Bits above HAK_ADDRESS_BITS are ignored. */
 HAK_INLINE uint32_t hak_map_tag(const void *address) {
     uintptr_t p = (uintptr_t)address;
-    return atomic_load_explicit(&hak_map_leaf(p)->tag[(uint32_t)p >> HAK_UNIT_SHIFT], memory_order_relaxed);
+    return atomic_load_explicit(&hak_map_leaf(p)->tag[(uint32_t)p >> HAK_UNIT_SHIFT],
+                                memory_order_relaxed);
 }
 
 /* The superslab descriptor of any address, or NULL. */

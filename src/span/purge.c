@@ -12,7 +12,8 @@ _Atomic uint32_t hak_purge_noted_ms;
 static _Atomic uint32_t purge_cursor;
 
 static size_t purge_region(struct hak_region *region, uint32_t age_ms) {
-    /* The hints are cleared first and set again where something stays: a unit freed meanwhile sets its own. */
+    /* The hints are cleared first and set again where something stays: a unit freed meanwhile sets
+     * its own. */
     uint64_t dirty = atomic_exchange_explicit(&region->dirty_slots, 0, memory_order_relaxed);
     uint64_t whole = 0, left = 0;
     size_t purged = 0;
@@ -22,7 +23,8 @@ static size_t purge_region(struct hak_region *region, uint32_t age_ms) {
         unsigned slot = (unsigned)__builtin_ctzll(rest);
         uint64_t bit = (uint64_t)1 << slot;
         struct hak_superslab *superslab = &region->superslab[slot];
-        if (age_ms && now - atomic_load_explicit(&superslab->freed_ms, memory_order_relaxed) < age_ms) {
+        if (age_ms &&
+            now - atomic_load_explicit(&superslab->freed_ms, memory_order_relaxed) < age_ms) {
             left |= bit;
         } else if (free & bit) {
             whole |= bit;
@@ -64,5 +66,6 @@ size_t hak_purge_some(uint32_t age_ms, uint32_t regions) {
 
 size_t hak_purge_all(void) {
     size_t purged = hak_purge_some(0, ~(uint32_t)0);
-    return purged + hak_region_unmap_free();
+    hak_region_unmap_free();
+    return purged;
 }

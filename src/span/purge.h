@@ -2,8 +2,8 @@
  *
  * Giving free dirty pages back to the system, region by region.
  *
- * Concurrency: callable from any thread; purging claims what it purges, as an allocation would, so two
- * purgers or a purger and an allocation never meet.
+ * Concurrency: callable from any thread; purging claims what it purges, as an allocation would, so
+ * two purgers or a purger and an allocation never meet.
  *
  * Not here: when to do it (policy/).
  */
@@ -22,11 +22,12 @@ HAK_INLINE uint32_t hak_purge_clock(void) {
     return atomic_load_explicit(&hak_purge_noted_ms, memory_order_relaxed);
 }
 
-/* Purges what has been free for at least `age_ms`, in up to `regions` regions that have anything dirty,
- * going on where the last call stopped.  Returns the bytes given back. */
+/* Purges what has been free for at least `age_ms`, in up to `regions` regions that have anything
+ * dirty, going on where the last call stopped.  Returns the bytes given back. */
 size_t hak_purge_some(uint32_t age_ms, uint32_t regions);
 
-/* Purges everything free, and unmaps regions that are free as a whole.  Returns the bytes given back. */
+/* Purges everything free, and unmaps regions that are free as a whole.  Returns the bytes given
+ * back. */
 size_t hak_purge_all(void);
 
 #endif

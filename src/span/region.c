@@ -34,7 +34,8 @@ uint32_t hak_region_count(void) {
     return atomic_load_explicit(&region_used, memory_order_acquire);
 }
 
-/* The entry of `index`; make: a missing chunk is made.  NULL: there is none, or no memory for it. */
+/* The entry of `index`; make: a missing chunk is made.  NULL: there is none, or no memory for it.
+ */
 static region_ref *region_entry(uint32_t index, bool make) {
     uint32_t group = index >> REGION_CHUNK_FIRST_SHIFT;
     if (!group) return &region_first_chunk[index];
@@ -68,7 +69,8 @@ static bool region_append(struct hak_region *region) {
     return true;
 }
 
-/* ---- Making and retiring ---------------------------------------------------------------------- */
+/* ---- Making and retiring ----------------------------------------------------------------------
+ */
 
 static struct hak_region *region_reuse(uint32_t capacity) {
     if (!atomic_load_explicit(&region_retired, memory_order_relaxed)) return NULL;
@@ -81,8 +83,8 @@ static struct hak_region *region_reuse(uint32_t capacity) {
             continue;
         }
         /* acquire: pairs with the release in region_retire */
-        if (atomic_compare_exchange_strong_explicit(&region->retired, &retired, 0, memory_order_acquire,
-                                                    memory_order_relaxed)) {
+        if (atomic_compare_exchange_strong_explicit(&region->retired, &retired, 0,
+                                                    memory_order_acquire, memory_order_relaxed)) {
             atomic_fetch_sub_explicit(&region_retired, 1, memory_order_relaxed);
             return region;
         }
@@ -100,8 +102,10 @@ static void region_retire(struct hak_region *region) {
 static struct hak_region *region_descriptor(uint32_t capacity) {
     struct hak_region *region = region_reuse(capacity);
     if (region) return region;
-    size_t head = hak_align_up(sizeof *region + capacity * sizeof region->superslab[0], HAK_CACHE_LINE);
-    region = hak_arena_alloc(head + capacity * HAK_SUPERSLAB_UNITS * sizeof(struct hak_unit), HAK_CACHE_LINE);
+    size_t head = hak_align_up(sizeof *region + capacity * sizeof region->superslab[0],
+                               HAK_CACHE_LINE);
+    region = hak_arena_alloc(head + capacity * HAK_SUPERSLAB_UNITS * sizeof(struct hak_unit),
+                             HAK_CACHE_LINE);
     if (!region) return NULL;
     region->capacity = capacity;
     struct hak_unit *units = (struct hak_unit *)(void *)((char *)region + head);
@@ -158,7 +162,8 @@ static struct hak_superslab *region_create(uint32_t need) {
     if (slots < need) slots = need;
     for (;; slots = slots / 2 > need ? slots / 2 : need) {
         struct hak_region *region = region_descriptor(slots);
-        if (region && region_map(region, slots, (size_t)slots << HAK_SUPERSLAB_SHIFT, HAK_SUPERSLAB_BYTES)) {
+        if (region &&
+            region_map(region, slots, (size_t)slots << HAK_SUPERSLAB_SHIFT, HAK_SUPERSLAB_BYTES)) {
             uint64_t left = hak_bits_run(0, slots) & ~hak_bits_run(0, need);
             /* release: claimers see the base and the cleared descriptors */
             atomic_store_explicit(&region->free_slots, left, memory_order_release);
@@ -168,7 +173,8 @@ static struct hak_superslab *region_create(uint32_t need) {
     }
 }
 
-/* ---- Claiming and releasing ------------------------------------------------------------------- */
+/* ---- Claiming and releasing -------------------------------------------------------------------
+ */
 
 static struct hak_superslab *region_try(struct hak_region *region, unsigned count) {
     uint64_t free = atomic_load_explicit(&region->free_slots, memory_order_relaxed);
@@ -250,7 +256,8 @@ size_t hak_region_purge_slots(struct hak_region *region, uint64_t slots) {
         bool claimed = false;
         while ((free & run) == run && !claimed) {
             claimed = atomic_compare_exchange_weak_explicit(&region->free_slots, &free, free & ~run,
-                                                            memory_order_acquire, memory_order_relaxed);
+                                                            memory_order_acquire,
+                                                            memory_order_relaxed);
         }
         if (!claimed) continue;
         struct hak_superslab *superslab = &region->superslab[first];
@@ -266,7 +273,8 @@ size_t hak_region_purge_slots(struct hak_region *region, uint64_t slots) {
     return purged;
 }
 
-/* ---- Whole regions ---------------------------------------------------------------------------- */
+/* ---- Whole regions ----------------------------------------------------------------------------
+ */
 
 size_t hak_region_unmap_free(void) {
     size_t returned = 0;
@@ -276,8 +284,8 @@ size_t hak_region_unmap_free(void) {
         if (!region || atomic_load_explicit(&region->retired, memory_order_acquire)) continue;
         uint64_t full = atomic_load_explicit(&region->free_slots, memory_order_relaxed);
         if (!full || full != hak_bits_run(0, region->slots)) continue;
-        if (!atomic_compare_exchange_strong_explicit(&region->free_slots, &full, 0, memory_order_acquire,
-                                                     memory_order_relaxed)) {
+        if (!atomic_compare_exchange_strong_explicit(&region->free_slots, &full, 0,
+                                                     memory_order_acquire, memory_order_relaxed)) {
             continue;
         }
         char *base = region->base;

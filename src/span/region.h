@@ -2,10 +2,10 @@
  *
  * Regions: address space from the kernel, in runs of superslabs ("slots").
  *
- * A region has up to 64 slots, so that claiming a run of them is one compare-and-swap.  What needs more,
- * or a greater alignment, gets a dedicated region: one mapping, one huge block.
- * Descriptors are never unmapped: a region whose address space was returned is retired, and its
- * descriptor serves the next region.
+ * A region has up to 64 slots, so that claiming a run of them is one compare-and-swap.  What needs
+ * more, or a greater alignment, gets a dedicated region: one mapping, one huge block. Descriptors
+ * are never unmapped: a region whose address space was returned is retired, and its descriptor
+ * serves the next region.
  *
  * Invariants: S3 to S5 (span/superslab.h), and
  *   R1  region->base and ->slots change only while all its slots are claimed by one thread.
@@ -21,20 +21,20 @@
 #define HAK_REGION_SLOTS_MAX 64u
 
 struct hak_region {
-    _Atomic uint64_t free_slots;    /* atomic: set = free */
-    _Atomic uint64_t partial_slots; /* atomic, hint: in pieces, with a free unit */
-    _Atomic uint64_t dirty_slots;   /* atomic, hint: something to purge */
-    char *base;                     /* R1 */
-    size_t bytes;                   /* R1: mapped size; 0 = retired */
-    uint32_t slots;                 /* R1: 0 = dedicated */
-    uint32_t capacity;              /* const: descriptors */
-    uint32_t index;                 /* const: in the table of regions */
-    _Atomic uint32_t retired;       /* atomic: 1 = may be claimed for a new mapping */
+    _Atomic uint64_t free_slots;      /* atomic: set = free */
+    _Atomic uint64_t partial_slots;   /* atomic, hint: in pieces, with a free unit */
+    _Atomic uint64_t dirty_slots;     /* atomic, hint: something to purge */
+    char *base;                       /* R1 */
+    size_t bytes;                     /* R1: mapped size; 0 = retired */
+    uint32_t slots;                   /* R1: 0 = dedicated */
+    uint32_t capacity;                /* const: descriptors */
+    uint32_t index;                   /* const: in the table of regions */
+    _Atomic uint32_t retired;         /* atomic: 1 = may be claimed for a new mapping */
     struct hak_superslab superslab[]; /* then, capacity * HAK_SUPERSLAB_UNITS of struct hak_unit */
 };
 
-/* Claims `count` (1 to 64) superslabs in a row, mapping a new region if needed.  Returns the first; its
- * followers are adjacent in the descriptor array.  NULL: no memory. */
+/* Claims `count` (1 to 64) superslabs in a row, mapping a new region if needed.  Returns the first;
+ * its followers are adjacent in the descriptor array.  NULL: no memory. */
 struct hak_superslab *hak_region_claim(unsigned count);
 
 /* Claims the `count` superslabs that follow superslab + used, if all of them are free. */
@@ -43,12 +43,13 @@ bool hak_region_claim_next(struct hak_superslab *superslab, unsigned used, unsig
 /* Gives claimed superslabs back; their dirty_units say what may be resident. */
 void hak_region_release(struct hak_superslab *superslab, unsigned count);
 
-/* A mapping of its own for one huge block; `bytes` is a multiple of the page size, `alignment` at least
- * 2 MiB.  hak_region_unmap_dedicated: false = still mapped, and must be kept or purged. */
+/* A mapping of its own for one huge block; `bytes` is a multiple of the page size, `alignment` at
+ * least 2 MiB.  hak_region_unmap_dedicated: false = still mapped, and must be kept or purged. */
 struct hak_superslab *hak_region_map_dedicated(size_t bytes, size_t alignment);
 bool hak_region_unmap_dedicated(struct hak_superslab *superslab);
 
-/* After hak_page_resize of a dedicated region; after its pages were moved away and it was unmapped. */
+/* After hak_page_resize of a dedicated region; after its pages were moved away and it was unmapped.
+ */
 void hak_region_resized_dedicated(struct hak_superslab *superslab, size_t bytes);
 void hak_region_forget_dedicated(struct hak_superslab *superslab);
 

@@ -2,8 +2,8 @@
  *
  * Claiming and releasing units.  Invariants and concurrency: span/superslab.h.
  *
- * Search order: regions from the last success on, lowest address first within one, so that units in use
- * stay close together and whole superslabs become free.
+ * Search order: regions from the last success on, lowest address first within one, so that units in
+ * use stay close together and whole superslabs become free.
  */
 #include "span/superslab.h"
 
@@ -85,8 +85,8 @@ struct hak_superslab *hak_superslab_claim(unsigned count, unsigned *first, bool 
         /* release: whoever claims the rest sees the kind, and zeroed tags */
         atomic_store_explicit(&superslab->free_units, left, memory_order_release);
         if (left) {
-            atomic_fetch_or_explicit(&superslab->region->partial_slots, (uint64_t)1 << superslab->slot,
-                                     memory_order_seq_cst);
+            atomic_fetch_or_explicit(&superslab->region->partial_slots,
+                                     (uint64_t)1 << superslab->slot, memory_order_seq_cst);
         }
     }
     uint32_t was_dirty = atomic_load_explicit(&superslab->dirty_units, memory_order_relaxed);
@@ -102,8 +102,8 @@ static void superslab_give(struct hak_superslab *superslab, uint32_t run) {
     uint32_t before = atomic_fetch_or_explicit(&superslab->free_units, run, memory_order_seq_cst);
     uint32_t full = SUPERSLAB_FULL;
     if ((before | run) == SUPERSLAB_FULL &&
-        atomic_compare_exchange_strong_explicit(&superslab->free_units, &full, 0, memory_order_acquire,
-                                                memory_order_relaxed)) {
+        atomic_compare_exchange_strong_explicit(&superslab->free_units, &full, 0,
+                                                memory_order_acquire, memory_order_relaxed)) {
         atomic_fetch_and_explicit(&region->partial_slots, ~bit, memory_order_seq_cst);
         hak_counter_add(&hak_counters.superslabs_empty, 1);
         hak_region_release(superslab, 1);
@@ -117,7 +117,8 @@ static void superslab_give(struct hak_superslab *superslab, uint32_t run) {
     }
 }
 
-void hak_superslab_release(struct hak_superslab *superslab, unsigned first, unsigned count, unsigned written) {
+void hak_superslab_release(struct hak_superslab *superslab, unsigned first, unsigned count,
+                           unsigned written) {
     if (written) {
         uint64_t bit = (uint64_t)1 << superslab->slot;
         atomic_fetch_or_explicit(&superslab->dirty_units, (uint32_t)hak_bits_run(first, written),
@@ -135,7 +136,9 @@ size_t hak_superslab_purge(struct hak_superslab *superslab) {
     uint32_t tried = 0;
     for (;;) {
         uint32_t free = atomic_load_explicit(&superslab->free_units, memory_order_relaxed);
-        uint32_t wanted = free & atomic_load_explicit(&superslab->dirty_units, memory_order_relaxed) & ~tried;
+        uint32_t wanted = free &
+                          atomic_load_explicit(&superslab->dirty_units, memory_order_relaxed) &
+                          ~tried;
         if (!wanted) return purged;
         unsigned first = (unsigned)__builtin_ctz(wanted);
         unsigned count = hak_bits_run_length(wanted, first);
@@ -146,7 +149,8 @@ size_t hak_superslab_purge(struct hak_superslab *superslab) {
             continue;
         }
         tried |= run;
-        if (hak_page_purge(hak_superslab_unit_base(superslab, first), (size_t)count << HAK_UNIT_SHIFT)) {
+        if (hak_page_purge(hak_superslab_unit_base(superslab, first),
+                           (size_t)count << HAK_UNIT_SHIFT)) {
             atomic_fetch_and_explicit(&superslab->dirty_units, ~run, memory_order_relaxed);
             purged += (size_t)count << HAK_UNIT_SHIFT;
         }

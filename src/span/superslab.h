@@ -2,9 +2,9 @@
  *
  * Superslabs: 2 MiB of address space each, handed out in runs of 64 KiB units.
  *
- *   region   base ──► | superslab 0 | superslab 1 | ... |        address space, mapped at once
- *   struct hak_region | superslab[0] | superslab[1] | ...        descriptors, out of line: a line each
- *                     | unit[32]     | unit[32]     | ...        touched only when used: a line each
+ *   region   base ──► | superslab 0 | superslab 1 | ... |     address space, mapped at once
+ *   struct hak_region | superslab[0] | superslab[1] | ...     descriptors, out of line, a line each
+ *                     | unit[0..31]  | unit[0..31]  | ...     their units', touched only when used
  *
  * Invariants (numbers as in ARCHITECTURE.md)
  *   S2  A unit is free (its bit is set in free_units) or claimed by whoever cleared the bit.
@@ -14,8 +14,8 @@
  *
  * Concurrency: callable from any thread, no locks.  Claims are compare-and-swap with acquire, which
  * pairs with the release with which units and slots are given back.  dirty_units of a free unit
- * changes only under a claim of it, or before it is given back.  partial_slots and dirty_slots are hints:
- * a set bit may be stale, a missing one is repaired by the next unit freed there.
+ * changes only under a claim of it, or before it is given back.  partial_slots and dirty_slots are
+ * hints: a set bit may be stale, a missing one is repaired by the next unit freed there.
  *
  * Not here: what is in a unit (slab/), in a huge block (large/); when to purge (policy/).
  */
@@ -41,25 +41,27 @@ enum hak_superslab_kind {
 struct hak_superslab {
     _Atomic uint32_t free_units;  /* atomic: set = free; all clear unless in pieces */
     _Atomic uint32_t dirty_units; /* atomic: set = may be resident and not zero */
-    _Atomic uint32_t kind;        /* atomic: enum hak_superslab_kind, for diagnosis and statistics */
-    _Atomic uint32_t freed_ms;    /* atomic: when a unit was last given back (low 32 bits) */
-    struct hak_region *region;    /* const */
-    char *base;                   /* const while the region is mapped */
-    size_t huge_bytes;            /* owner: size of the huge block that starts here */
-    uint32_t slot;                /* const: index in the region */
-    uint32_t huge_slots;          /* owner: superslabs of that block; 0: a mapping of its own */
-    struct hak_heap *huge_heap;   /* owner: the first-class heap it belongs to, or NULL */
-    struct hak_unit *unit;        /* const: HAK_SUPERSLAB_UNITS of them, of the claimed units' owners */
+    _Atomic uint32_t kind;      /* atomic: enum hak_superslab_kind, for diagnosis and statistics */
+    _Atomic uint32_t freed_ms;  /* atomic: when a unit was last given back (low 32 bits) */
+    struct hak_region *region;  /* const */
+    char *base;                 /* const while the region is mapped */
+    size_t huge_bytes;          /* owner: size of the huge block that starts here */
+    uint32_t slot;              /* const: index in the region */
+    uint32_t huge_slots;        /* owner: superslabs of that block; 0: a mapping of its own */
+    struct hak_heap *huge_heap; /* owner: the first-class heap it belongs to, or NULL */
+    struct hak_unit *unit; /* const: HAK_SUPERSLAB_UNITS of them, of the claimed units' owners */
 };
 
-_Static_assert(sizeof(struct hak_superslab) <= HAK_CACHE_LINE, "a search looks at one line a superslab");
+_Static_assert(sizeof(struct hak_superslab) <= HAK_CACHE_LINE,
+               "a search looks at one line a superslab");
 
 /* Claims `count` (1 to 32) units in a row.  Returns the superslab and the first unit's index;
  * *dirty: at least one of them may hold old contents.  NULL: no memory. */
 struct hak_superslab *hak_superslab_claim(unsigned count, unsigned *first, bool *dirty);
 
 /* Gives claimed units back.  `written` of them, from the first on, may have been written to. */
-void hak_superslab_release(struct hak_superslab *superslab, unsigned first, unsigned count, unsigned written);
+void hak_superslab_release(struct hak_superslab *superslab, unsigned first, unsigned count,
+                           unsigned written);
 
 /* Purges what is free and dirty in a superslab in pieces.  Returns the bytes given back. */
 size_t hak_superslab_purge(struct hak_superslab *superslab);

@@ -139,7 +139,7 @@ static void test_sum_with_huge_blocks(void **state) {
     uint64_t held = 0;
     for (size_t i = 0; i < COUNT; i++) {
         blocks[i] = i % 4 == 3 ? hak_memalign((size_t)8 << 20, (size_t)5 << 20)
-                               : hak_malloc(((size_t)1 << 20) + i * 777777);
+                               : hak_malloc(((size_t)1 << 20) + 1 + i * 777777);
         assert_non_null(blocks[i]);
         memset(blocks[i], 1, 100000);
         held += hak_usable_size(blocks[i]);

@@ -5,8 +5,8 @@
 Counts the instructions, loads, stores and conditional branches that a malloc hit and a free hit
 execute in libhakmem.so ($HAKMEM_LIB), and compares them with fast_path.txt.  PROGRAM is
 golden_steps, which executes the calls one instruction at a time.  No malloc of at most SMALL_MAX
-bytes and no free may take more than LIMIT; with a compiler that fast_path.txt knows, all counts must
-be exactly the pinned ones.
+bytes and no free may take more than LIMIT; with a compiler that fast_path.txt knows, all counts
+must be exactly the pinned ones.
 
 --update rewrites the lines of fast_path.txt for the compiler that built the library.
 """

@@ -31,7 +31,7 @@ int main(void) {
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define STEPS_MAX  4096 /* of one call: more is no hit */
+#define STEPS_MAX  4096 /* recorded of one call: more is no hit */
 #define WARM_UP    4    /* blocks held at once while warming up */
 #define WARM_TURNS 64
 
@@ -69,6 +69,7 @@ static void mark(void) {
 
 static void child(void *(*allocate)(size_t), void (*release)(void *)) {
     if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) != 0) _exit(77);
+    mark(); /* the parent takes over here */
     for (int i = 0; i < SIZES; i++) {
         for (int turn = 0; turn < WARM_TURNS; turn++) {
             void *blocks[WARM_UP];
@@ -114,8 +115,7 @@ static void trace_call(pid_t pid, const char *name, size_t size, const struct co
         long rip = ptrace(PTRACE_PEEKUSER, pid, offsetof(struct user, regs.rip), NULL);
         uintptr_t at = (uintptr_t)rip;
         if (at >= library->start && at < library->end) {
-            if (count == STEPS_MAX) break;
-            steps[count++] = at - library->base;
+            if (count < STEPS_MAX) steps[count++] = at - library->base;
         } else if (at < program->start || at >= program->end) {
             outside++;
         }
@@ -140,6 +140,7 @@ int main(void) {
     pid_t pid = fork();
     if (pid < 0) return 1;
     if (pid == 0) child(allocate, release);
+    next_stop(pid);
     for (int i = 0; i < SIZES; i++) {
         trace_call(pid, "malloc", sizes[i], &library, &program);
         trace_call(pid, "free", sizes[i], &library, &program);

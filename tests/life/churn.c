@@ -29,7 +29,7 @@ static void set_key(unsigned key, unsigned round) {
     struct value *value = malloc(sizeof(*value));
     if (!value)
         life_fail("malloc in round %u", round);
-    *value = (struct value){life_take(50 + 1000 * round + key, round), key, round};
+    *value = (struct value){life_take(50 + 300 * round + key, round), key, round};
     if (pthread_setspecific(keys[key], value) != 0)
         life_fail("pthread_setspecific in round %u", round);
 }
@@ -41,7 +41,7 @@ static void key_destructor(void *argument) {
     life_give(value->block);
     if (value->round + 1 < PTHREAD_DESTRUCTOR_ITERATIONS)
         set_key(value->key, value->round + 1);
-    life_give(life_take(3000, value->round));
+    life_give(life_take(700, value->round));
     free(value);
 }
 
@@ -61,10 +61,10 @@ __attribute__((section(".preinit_array"), used)) static void (*preinit[])(int, c
     make_early_keys};
 
 static void allocate_and_free(uint32_t seed) {
-    void *blocks[60];
-    for (size_t i = 0; i < 60; i++)
-        blocks[i] = life_take(16 + (i * i * 13 + seed) % 9000, seed);
-    for (size_t i = 0; i < 60; i++)
+    void *blocks[30];
+    for (size_t i = 0; i < 30; i++)
+        blocks[i] = life_take(16 + (i * i * 13 + seed) % 2000, seed);
+    for (size_t i = 0; i < 30; i++)
         life_give(blocks[i]);
 }
 

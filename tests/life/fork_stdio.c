@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { READERS = 3, FLUSHERS = 2, FORKS = 40, LINES = 40 };
@@ -58,8 +59,11 @@ static void *read_lines(void *argument) {
 }
 
 static void *flush_all(void *argument) {
-    while (!atomic_load(&stop))
+    const struct timespec pause = {0, 20000};
+    while (!atomic_load(&stop)) {
         fflush(NULL);
+        nanosleep(&pause, NULL); /* fork wants that lock too */
+    }
     return argument;
 }
 

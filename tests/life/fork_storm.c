@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { SHARED = 2000, OWN = 100, THREADS_MAX = 256, CHILD_ALARM = 60 };
@@ -21,7 +22,7 @@ static _Atomic(void *) shared[SHARED];
 static _Atomic bool stop;
 
 static size_t draw_size(uint32_t draw) {
-    return LIFE_BLOCK_MIN + (draw >> 8) % ((size_t)16 << (draw % 11));
+    return LIFE_BLOCK_MIN + (draw >> 8) % ((size_t)16 << (draw % 9));
 }
 
 /* Blocks reach `shared` only when they are whole, so that every child finds whole ones there. */
@@ -36,11 +37,16 @@ static void step(uint32_t *random, void **own) {
     }
 }
 
+/* In bursts, so that the children have a processor too. */
 static void *work(void *argument) {
+    const struct timespec pause = {0, 500000};
     uint32_t random = *(uint32_t *)argument;
     void *own[OWN] = {NULL};
-    while (!atomic_load(&stop))
-        step(&random, own);
+    while (!atomic_load(&stop)) {
+        for (int i = 0; i < 200; i++)
+            step(&random, own);
+        nanosleep(&pause, NULL);
+    }
     for (size_t i = 0; i < OWN; i++)
         life_give(own[i]);
     return NULL;
@@ -49,7 +55,7 @@ static void *work(void *argument) {
 static void *work_briefly(void *argument) {
     uint32_t random = *(uint32_t *)argument;
     void *own[OWN] = {NULL};
-    for (int i = 0; i < 2000; i++)
+    for (int i = 0; i < 300; i++)
         step(&random, own);
     for (size_t i = 0; i < OWN; i++)
         life_give(own[i]);

@@ -66,6 +66,7 @@ static void work(uint32_t random) {
 }
 
 static void *worker(void *argument) {
+    pthread_barrier_wait(&barrier); /* started: that made calls of libc's own */
     pthread_barrier_wait(&barrier);
     work(*(uint32_t *)argument);
     pthread_barrier_wait(&barrier);
@@ -82,6 +83,7 @@ int main(void) {
     for (int i = 0; i < WORKERS; i++)
         (void)life_thread(worker, &seeds[i]);
     life_give(life_take(100, 1)); /* the start is over after this */
+    pthread_barrier_wait(&barrier);
     close_gate();
     pthread_barrier_wait(&barrier);
     work(4);

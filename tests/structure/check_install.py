@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""`cmake --install` of a build folder (the argument) gives what a user needs: a program finds
-hakmem by pkg-config and by find_package(hakmem), and its malloc is then hakmem's, shared and static.
+"""`cmake --install` of a build folder (the argument) gives what a user needs.
+
+A program finds hakmem by pkg-config and by find_package(hakmem), shared and static, and its malloc
+is then hakmem's.
 """
 import os
 import pathlib
@@ -21,7 +23,7 @@ int main(void) {
     void *block = malloc(100);
     if (!block || hak_usable_size(block) < 100) return 1;
     free(block);
-    if (!dladdr(dlsym(RTLD_DEFAULT, "hak_malloc"), &info)) return 1;
+    if (!dladdr(dlsym(RTLD_DEFAULT, "malloc"), &info)) return 1;
     puts(info.dli_fname);
     return 0;
 }
