@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * What every benchmark shares; see common.h.  The readings go through open and read with buffers on the
- * stack, because stdio allocates.
+ * What every benchmark shares; see common.h.  The readings go through open and read with buffers
+ * on the stack, because stdio allocates.
  */
 #include "common.h"
 
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -22,8 +21,7 @@ enum { STATUS_FAILED = 1, STATUS_USAGE = 2, STATUS_WRONG_ALLOCATOR = 3 };
 
 static const char *allocator_path = "?";
 
-void bench_fail(const char *format, ...)
-{
+void bench_fail(const char *format, ...) {
     va_list values;
     va_start(values, format);
     fprintf(stderr, "%s: ", program_invocation_short_name);
@@ -33,31 +31,28 @@ void bench_fail(const char *format, ...)
     exit(STATUS_FAILED);
 }
 
-/* ---- Which library serves malloc -------------------------------------------------------------- */
+/* ---- Which library serves malloc --------------------------------------------------------- */
 
 /* The address that this program's own calls reach: read through a volatile pointer, as the compiler
  * would otherwise answer for malloc itself. */
-static const char *library_of_malloc(void)
-{
+static const char *library_of_malloc(void) {
     void *(*volatile function)(size_t) = malloc;
     Dl_info info;
     return dladdr((void *)(uintptr_t)function, &info) && info.dli_fname ? info.dli_fname : "?";
 }
 
-static const char *library_of_free(void)
-{
+static const char *library_of_free(void) {
     void (*volatile function)(void *) = free;
     Dl_info info;
     return dladdr((void *)(uintptr_t)function, &info) && info.dli_fname ? info.dli_fname : "?";
 }
 
-static void prove_allocator(const char *expect)
-{
+static void prove_allocator(const char *expect) {
     allocator_path = library_of_malloc();
     const char *free_path = library_of_free();
     if (strcmp(allocator_path, free_path) != 0) {
-        fprintf(stderr, "%s: malloc is served by %s but free by %s\n", program_invocation_short_name,
-                allocator_path, free_path);
+        fprintf(stderr, "%s: malloc is served by %s but free by %s\n",
+                program_invocation_short_name, allocator_path, free_path);
         exit(STATUS_WRONG_ALLOCATOR);
     }
     if (expect && !strstr(allocator_path, expect)) {
@@ -67,120 +62,101 @@ static void prove_allocator(const char *expect)
     }
 }
 
-const char *bench_allocator(void)
-{
+const char *bench_allocator(void) {
     return allocator_path;
 }
 
-/* ---- Arguments -------------------------------------------------------------------------------- */
+/* ---- Arguments --------------------------------------------------------------------------- */
 
-static _Noreturn void usage(const struct bench_argument *arguments, size_t count)
-{
+static _Noreturn void usage(const struct bench_argument *arguments, size_t count) {
     fprintf(stderr, "usage: %s [--expect SUBSTRING]", program_invocation_short_name);
     for (size_t i = 0; i < count; i++)
-        fprintf(stderr, " [%s=%" PRIu64 "]", arguments[i].name, arguments[i].value);
+        fprintf(stderr, " [%s=%zu]", arguments[i].name, *arguments[i].value);
     fputc('\n', stderr);
     exit(STATUS_USAGE);
 }
 
-static bool parse_number(const char *text, uint64_t *value)
-{
+static bool parse_number(const char *text, size_t *value) {
     char *end = NULL;
     errno = 0;
-    unsigned long long number = strtoull(text, &end, 0);
-    if (errno != 0 || end == text || *end != '\0' || *text == '-')
-        return false;
+    unsigned long number = strtoul(text, &end, 0);
+    if (errno != 0 || end == text || *end != '\0' || *text == '-') return false;
     *value = number;
     return true;
 }
 
-void bench_start(int argc, char **argv, struct bench_argument *arguments, size_t count)
-{
+void bench_start(int argc, char **argv, const struct bench_argument *arguments, size_t count) {
     const char *expect = NULL;
     size_t next = 0;
     for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--expect") == 0 && i + 1 < argc)
-            expect = argv[++i];
-        else if (next == count || !parse_number(argv[i], &arguments[next].value))
+        if (strcmp(argv[i], "--expect") == 0 && i + 1 < argc) expect = argv[++i];
+        else if (next == count || !parse_number(argv[i], arguments[next].value))
             usage(arguments, count);
-        else if (arguments[next].value < arguments[next].least)
-            usage(arguments, count);
-        else
-            next++;
+        else if (*arguments[next].value < arguments[next].least) usage(arguments, count);
+        else next++;
     }
     prove_allocator(expect);
 }
 
-/* ---- Clock and memory ------------------------------------------------------------------------- */
+/* ---- Clock and memory -------------------------------------------------------------------- */
 
-double bench_now(void)
-{
+double bench_now(void) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
 }
 
 /* The number after `key` at the start of a line of `path`, or -1. */
-static long proc_number(const char *path, const char *key)
-{
+static long proc_number(const char *path, const char *key) {
     char text[4096];
     int file = open(path, O_RDONLY | O_CLOEXEC);
-    if (file < 0)
-        return -1;
+    if (file < 0) return -1;
     ssize_t length = read(file, text, sizeof text - 1);
     close(file);
-    if (length <= 0)
-        return -1;
+    if (length <= 0) return -1;
     text[length] = '\0';
     for (const char *line = text; line; line = strchr(line, '\n')) {
         line += *line == '\n';
-        if (strncmp(line, key, strlen(key)) == 0)
-            return strtol(line + strlen(key), NULL, 10);
+        if (strncmp(line, key, strlen(key)) == 0) return strtol(line + strlen(key), NULL, 10);
     }
     return -1;
 }
 
-/* smaps_rollup walks the page tables.  statm and status read per-processor counters that some kernels
- * sum up only roughly (hundreds of KiB), so they are the second choice. */
-long bench_resident_kib(void)
-{
+/* smaps_rollup walks the page tables.  statm and status read per-processor counters that some
+ * kernels sum up only roughly (hundreds of KiB), so they are the second choice. */
+long bench_resident_kib(void) {
     long kib = proc_number("/proc/self/smaps_rollup", "Rss:");
     return kib >= 0 ? kib : proc_number("/proc/self/status", "VmRSS:");
 }
 
-long bench_peak_kib(void)
-{
+long bench_peak_kib(void) {
     return proc_number("/proc/self/status", "VmHWM:");
 }
 
-long bench_minor_faults(void)
-{
+long bench_minor_faults(void) {
     struct rusage usage_now;
     return getrusage(RUSAGE_SELF, &usage_now) == 0 ? usage_now.ru_minflt : -1;
 }
 
-/* ---- Giving memory back ------------------------------------------------------------------------ */
+/* ---- Giving memory back ------------------------------------------------------------------ */
 
 /* The address as a function of another type; dlsym has no other way to say it. */
 #define FUNCTION(type, address) ((type)(uintptr_t)(address))
 
-static void give_back_jemalloc(void *mallctl)
-{
-    int (*control)(const char *, void *, size_t *, void *, size_t) =
-        FUNCTION(int (*)(const char *, void *, size_t *, void *, size_t), mallctl);
+static void give_back_jemalloc(void *mallctl) {
+    int (*control)(const char *, void *, size_t *, void *, size_t) = FUNCTION(
+        int (*)(const char *, void *, size_t *, void *, size_t), mallctl);
     control("thread.tcache.flush", NULL, NULL, NULL, 0);
     control("arena.4096.purge", NULL, NULL, NULL, 0); /* 4096: all arenas */
 }
 
-/* The preloaded allocator's own functions are looked for first: glibc's malloc_trim is always there, and
- * does nothing for the others. */
-const char *bench_give_back(void)
-{
+/* The preloaded allocator's own functions are looked for first: glibc's malloc_trim is always
+ * there, and does nothing for the others. */
+const char *bench_give_back(void) {
     void *address = dlsym(RTLD_DEFAULT, "hak_collect");
     if (address) {
         void *flush = dlsym(RTLD_DEFAULT, "hak_tiny_magazine_flush_all");
-        if (flush)
-            FUNCTION(void (*)(void), flush)();
+        if (flush) FUNCTION(void (*)(void), flush)();
         FUNCTION(size_t(*)(void), address)();
         return "hak_collect";
     }

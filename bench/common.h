@@ -2,9 +2,9 @@
  *
  * What every benchmark shares: which library serves malloc, the clock, resident memory, arguments.
  *
- * The benchmarks call plain malloc and free, so that any allocator can be preloaded into them.  Nothing
- * here allocates or uses stdio before bench_finish, so a reading of resident memory shows the allocator
- * and the workload only.  All functions are for the main thread.
+ * The benchmarks call plain malloc and free, so that any allocator can be preloaded into them.
+ * Nothing here allocates or uses stdio before bench_finish, so a reading of resident memory shows
+ * the allocator and the workload only.  All functions are for the main thread.
  */
 #ifndef BENCH_COMMON_H
 #define BENCH_COMMON_H
@@ -12,17 +12,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A positional argument: its name for the usage line, and its value (in: the default). */
+/* A positional argument: a number; the variable has its default. */
 struct bench_argument {
-    const char *name;
-    uint64_t value;
-    uint64_t least; /* smaller values are refused */
+    const char *name; /* for the usage line */
+    size_t *value;
+    size_t least; /* smaller values are refused */
 };
 
-/* Reads `program [--expect SUBSTRING] [value ...]` into arguments[], and makes sure that malloc and free
- * come from one library whose path contains SUBSTRING.  Ends the process with 2 (usage) or 3 (another
- * allocator serves malloc). */
-void bench_start(int argc, char **argv, struct bench_argument *arguments, size_t count);
+/* Sets the variables of arguments[] by `program [--expect SUBSTRING] [value ...]`, and makes sure
+ * that malloc and free come from one library whose path contains SUBSTRING.  Ends the process with
+ * 2 (usage) or 3 (another allocator serves malloc). */
+void bench_start(int argc, char **argv, const struct bench_argument *arguments, size_t count);
 
 /* The path of the library that serves malloc. */
 const char *bench_allocator(void);
@@ -30,8 +30,8 @@ const char *bench_allocator(void);
 /* Seconds of a monotonic clock. */
 double bench_now(void);
 
-/* Resident memory now, in KiB, as exact as the kernel has it; its lifetime maximum; page faults served
- * without input or output, since the process started.  -1 where /proc is missing. */
+/* Resident memory now, in KiB, as exact as the kernel has it; its lifetime maximum; page faults
+ * served without input or output, since the process started.  -1 where /proc is missing. */
 long bench_resident_kib(void);
 long bench_peak_kib(void);
 long bench_minor_faults(void);
@@ -44,8 +44,7 @@ const char *bench_give_back(void);
 _Noreturn void bench_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* Marsaglia's 32-bit xorshift (13, 17, 5).  The state must not be zero. */
-static inline uint32_t bench_xorshift32(uint32_t *state)
-{
+static inline uint32_t bench_xorshift32(uint32_t *state) {
     uint32_t x = *state;
     x ^= x << 13;
     x ^= x >> 17;
@@ -55,8 +54,7 @@ static inline uint32_t bench_xorshift32(uint32_t *state)
 }
 
 /* A state for a seed: zero, the one fixed point of xorshift, becomes one. */
-static inline uint32_t bench_seed(uint64_t seed)
-{
+static inline uint32_t bench_seed(size_t seed) {
     uint32_t state = (uint32_t)seed;
     return state == 0 ? 1 : state;
 }

@@ -1,22 +1,24 @@
 /* SPDX-License-Identifier: MIT
  *
- * libhakmem_floor.so: an allocator that does as little as a program can survive, to measure what a
- * benchmark costs without any allocator.  Time above this floor is what an allocator is answerable for.
+ * libhakmem_floor.so: an allocator that does as little as a program can survive, to measure what
+ * a benchmark costs without any allocator.  Time above this floor is what an allocator is
+ * answerable for.
  *
- * malloc of up to 1040 bytes returns the next slot of a ring of the block's size class; free does nothing.
- * So a slot is handed out again after HAKMEM_FLOOR_SLOTS (default 64) further mallocs of its class, whether
- * its block was freed or not.  A program whose blocks live shorter than that runs correctly; one whose
- * blocks live longer overwrites itself, which random_mixed sees in the pass that follows the timed part.
- * 64 slots are enough for its standard working set of 400, and stay in the second-level cache.
- * The first KEPT_SLOTS blocks of each class are outside the ring and never handed out again: they serve
- * what the program and libc allocate at their start for good.
+ * malloc of up to 1040 bytes returns the next slot of a ring of the block's size class; free does
+ * nothing. So a slot is handed out again after HAKMEM_FLOOR_SLOTS (default 64) further mallocs of
+ * its class, whether its block was freed or not.  A program whose blocks live shorter than that
+ * runs correctly; one whose blocks live longer overwrites itself, which random_mixed sees in the
+ * pass that follows the timed part. 64 slots are enough for its standard working set of 400, and
+ * stay in the second-level cache. The first KEPT_SLOTS blocks of each class are outside the ring
+ * and never handed out again: they serve what the program and libc allocate at their start for
+ * good.
  *
- * Larger and aligned blocks are cut from one range that is never used again.  When it is used up the
- * process is refused: one line on stderr, then abort.  The rings are written before they are used, so that
- * no page fault falls into the timed part.
+ * Larger and aligned blocks are cut from one range that is never used again.  When it is used up
+ * the process is refused: one line on stderr, then abort.  The rings are written before they are
+ * used, so that no page fault falls into the timed part.
  *
- * Concurrency: each thread has its own rings; the range is cut by an atomic addition.  Thread-local data
- * is one pointer, initial-exec; NULL means that the thread has no rings yet.
+ * Concurrency: each thread has its own rings; the range is cut by an atomic addition.
+ * Thread-local data is one pointer, initial-exec; NULL means that the thread has no rings yet.
  */
 #include <errno.h>
 #include <malloc.h>
@@ -57,46 +59,39 @@ static _Atomic(struct rings *) all_rings;
 static _Atomic(unsigned char *) range_start;
 static atomic_size_t range_used;
 
-static _Noreturn void refuse(const char *message)
-{
+static _Noreturn void refuse(const char *message) {
     ssize_t ignored = write(STDERR_FILENO, message, strlen(message));
     (void)ignored;
     abort();
 }
 
-static void *map(size_t bytes, int flags)
-{
-    void *memory =
-        mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0);
-    if (memory == MAP_FAILED)
-        refuse("hakmem_floor: no memory\n");
+static void *map(size_t bytes, int flags) {
+    void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | flags,
+                        -1, 0);
+    if (memory == MAP_FAILED) refuse("hakmem_floor: no memory\n");
     return memory;
 }
 
-/* ---- Rings ------------------------------------------------------------------------------------ */
+/* ---- Rings ------------------------------------------------------------------------------- */
 
 /* getenv does not allocate, and no thread changes the environment before the first malloc. */
-static size_t ring_slots(void)
-{
+static size_t ring_slots(void) {
     const char *text = getenv("HAKMEM_FLOOR_SLOTS");
     size_t slots = text ? strtoul(text, NULL, 10) : 64;
     return slots < 1 ? 1 : slots > SLOTS_MAX ? SLOTS_MAX : slots;
 }
 
-static size_t class_bytes(size_t class)
-{
+static size_t class_bytes(size_t class) {
     return class == 0 ? GRAIN : class * GRAIN;
 }
 
-static struct rings *new_rings(void)
-{
+static struct rings *new_rings(void) {
     size_t slots = ring_slots() + KEPT_SLOTS, bytes = 0;
-    for (size_t class = 0; class < CLASSES; class++)
-        bytes += class_bytes(class) * slots;
+    for (size_t class = 0; class < CLASSES; class ++) bytes += class_bytes(class) * slots;
     struct rings *rings = map(sizeof *rings, 0);
     unsigned char *memory = map(bytes, MAP_POPULATE);
     memset(memory, 0, bytes);
-    for (size_t class = 0; class < CLASSES; class++) {
+    for (size_t class = 0; class < CLASSES; class ++) {
         struct ring *ring = &rings->ring[class];
         ring->size = class_bytes(class);
         ring->first = ring->next = memory;
@@ -111,43 +106,37 @@ static struct rings *new_rings(void)
 }
 
 /* A thread's first malloc. */
-__attribute__((noinline, cold)) static void *begin(size_t size)
-{
+__attribute__((noinline, cold)) static void *begin(size_t size) {
     own_rings = new_rings();
     return malloc(size);
 }
 
-/* ---- The range of larger blocks: [size][block], the size in the GRAIN bytes before the block --- */
+/* ---- The range of larger blocks: [size][block], the size in the GRAIN bytes before the block  */
 
-static unsigned char *range(void)
-{
+static unsigned char *range(void) {
     unsigned char *start = atomic_load(&range_start);
-    if (start)
-        return start;
+    if (start) return start;
     unsigned char *fresh = map(RANGE_BYTES, MAP_NORESERVE);
-    if (atomic_compare_exchange_strong(&range_start, &start, fresh))
-        return fresh;
+    if (atomic_compare_exchange_strong(&range_start, &start, fresh)) return fresh;
     munmap(fresh, RANGE_BYTES);
     return start;
 }
 
-__attribute__((noinline, cold)) static void *cut(size_t alignment, size_t size)
-{
-    if (size > RANGE_BYTES || alignment > RANGE_BYTES)
-        refuse("hakmem_floor: block too large\n");
+__attribute__((noinline, cold)) static void *cut(size_t alignment, size_t size) {
+    if (size > RANGE_BYTES || alignment > RANGE_BYTES) refuse("hakmem_floor: block too large\n");
     unsigned char *start = range();
     size_t needed = ((size + GRAIN - 1) & ~(size_t)(GRAIN - 1)) + alignment + GRAIN;
     size_t used = atomic_fetch_add(&range_used, needed);
-    if (used > RANGE_BYTES - needed)
-        refuse("hakmem_floor: memory used up\n");
-    uintptr_t block = ((uintptr_t)start + used + GRAIN + alignment - 1) & ~(uintptr_t)(alignment - 1);
+    if (used > RANGE_BYTES - needed) refuse("hakmem_floor: memory used up\n");
+    uintptr_t block = ((uintptr_t)start + used + GRAIN + alignment - 1) &
+                      ~(uintptr_t)(alignment - 1);
     memcpy((void *)(block - GRAIN), &size, sizeof size);
     return (void *)block;
 }
 
-/* How much can be copied from a block: exact in the range, the class size in a ring of any thread. */
-static size_t block_bytes(const void *block)
-{
+/* How much can be copied from a block: exact in the range, the class size in a ring of any
+ * thread. */
+static size_t block_bytes(const void *block) {
     const unsigned char *start = atomic_load(&range_start);
     size_t size = 0;
     if (start && (size_t)((const unsigned char *)block - start) < RANGE_BYTES) {
@@ -155,35 +144,30 @@ static size_t block_bytes(const void *block)
         return size;
     }
     for (const struct rings *rings = atomic_load(&all_rings); rings; rings = rings->older)
-        for (size_t class = 0; class < CLASSES; class++)
+        for (size_t class = 0; class < CLASSES; class ++)
             if (rings->ring[class].first <= (const unsigned char *)block &&
                 (const unsigned char *)block < rings->ring[class].end)
                 return rings->ring[class].size;
     refuse("hakmem_floor: unknown block\n");
 }
 
-/* ---- The family ------------------------------------------------------------------------------- */
+/* ---- The family -------------------------------------------------------------------------- */
 
-EXPORT void *malloc(size_t size)
-{
-    if (__builtin_expect(size > SMALL_MAX, 0))
-        return cut(GRAIN, size);
+EXPORT void *malloc(size_t size) {
+    if (__builtin_expect(size > SMALL_MAX, 0)) return cut(GRAIN, size);
     struct rings *rings = own_rings;
-    if (__builtin_expect(!rings, 0))
-        return begin(size);
+    if (__builtin_expect(!rings, 0)) return begin(size);
     struct ring *ring = &rings->ring[(size + GRAIN - 1) / GRAIN];
     unsigned char *block = ring->next, *next = block + ring->size;
     ring->next = next == ring->end ? ring->start : next;
     return block;
 }
 
-EXPORT void free(void *block)
-{
+EXPORT void free(void *block) {
     (void)block;
 }
 
-EXPORT void *calloc(size_t count, size_t size)
-{
+EXPORT void *calloc(size_t count, size_t size) {
     size_t bytes;
     if (__builtin_mul_overflow(count, size, &bytes)) {
         errno = ENOMEM;
@@ -194,8 +178,7 @@ EXPORT void *calloc(size_t count, size_t size)
     return bytes > SMALL_MAX ? block : memset(block, 0, bytes);
 }
 
-EXPORT void *realloc(void *block, size_t size)
-{
+EXPORT void *realloc(void *block, size_t size) {
     void *fresh = malloc(size);
     if (block) {
         size_t bytes = block_bytes(block);
@@ -204,23 +187,19 @@ EXPORT void *realloc(void *block, size_t size)
     return fresh;
 }
 
-EXPORT void *aligned_alloc(size_t alignment, size_t size)
-{
+EXPORT void *aligned_alloc(size_t alignment, size_t size) {
     return cut(alignment < GRAIN ? GRAIN : alignment, size);
 }
 
-EXPORT void *memalign(size_t alignment, size_t size)
-{
+EXPORT void *memalign(size_t alignment, size_t size) {
     return aligned_alloc(alignment, size);
 }
 
-EXPORT int posix_memalign(void **out, size_t alignment, size_t size)
-{
+EXPORT int posix_memalign(void **out, size_t alignment, size_t size) {
     *out = aligned_alloc(alignment, size);
     return 0;
 }
 
-EXPORT size_t malloc_usable_size(void *block)
-{
+EXPORT size_t malloc_usable_size(void *block) {
     return block ? block_bytes(block) : 0;
 }

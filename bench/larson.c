@@ -2,14 +2,16 @@
  *
  * larson seconds min max chunks rounds seed threads: a server whose workers inherit blocks.
  *
- * Each worker owns `chunks` blocks of min to max bytes.  It frees a random one and allocates a random size
- * in its place, rounds × chunks times; then it starts its successor, hands its blocks over, and ends.  So
- * blocks are freed by threads that did not allocate them, and threads come and go.  One operation is one
- * free with one malloc.  With few rounds this measures the creation of threads: use 100 or more.
+ * Each worker owns `chunks` blocks of min to max bytes.  It frees a random one and allocates a
+ * random size in its place, rounds × chunks times; then it starts its successor, hands its blocks
+ * over, and ends.  So blocks are freed by threads that did not allocate them, and threads come
+ * and go.  One operation is one free with one malloc.  With few rounds this measures the creation
+ * of threads: use 100 or more.
  *
- * Concurrency: a lane (its blocks, its random state, its count) belongs to the one worker that runs it;
- * starting the successor hands it over.  Workers are detached; the main thread waits until the count of
- * running lanes is zero, which every last worker of a lane lowers under the lock, after its last write.
+ * Concurrency: a lane (its blocks, its random state, its count) belongs to the one worker that
+ * runs it; starting the successor hands it over.  Workers are detached; the main thread waits
+ * until the count of running lanes is zero, which every last worker of a lane lowers under the
+ * lock, after its last write.
  */
 #include "common.h"
 
@@ -35,22 +37,24 @@ static struct {
     pthread_mutex_t lock;
     pthread_cond_t ended;
     size_t running; /* lock */
-} larson = {.lock = PTHREAD_MUTEX_INITIALIZER, .ended = PTHREAD_COND_INITIALIZER};
+} larson = {.least = 8,
+            .most = 1000,
+            .chunks = 1024,
+            .rounds = 100,
+            .lock = PTHREAD_MUTEX_INITIALIZER,
+            .ended = PTHREAD_COND_INITIALIZER};
 
-static unsigned char *new_block(uint32_t *state, size_t slot)
-{
+static unsigned char *new_block(uint32_t *state, size_t slot) {
     size_t size = larson.least + bench_xorshift32(state) % (larson.most - larson.least + 1);
     unsigned char *block = malloc(size);
-    if (!block)
-        bench_fail("out of memory");
+    if (!block) bench_fail("out of memory");
     block[0] = (unsigned char)slot;
     return block;
 }
 
 static void start_worker(struct lane *lane);
 
-static void *work(void *argument)
-{
+static void *work(void *argument) {
     struct lane *lane = argument;
     uint32_t state = lane->state;
     uint64_t operations = 0;
@@ -61,8 +65,7 @@ static void *work(void *argument)
             lane->blocks[slot] = new_block(&state, slot);
         }
         operations += larson.chunks;
-        if (atomic_load_explicit(&larson.stop, memory_order_relaxed))
-            break;
+        if (atomic_load_explicit(&larson.stop, memory_order_relaxed)) break;
     }
     lane->state = state;
     lane->operations += operations;
@@ -72,36 +75,29 @@ static void *work(void *argument)
         return NULL;
     }
     pthread_mutex_lock(&larson.lock);
-    if (--larson.running == 0)
-        pthread_cond_signal(&larson.ended);
+    if (--larson.running == 0) pthread_cond_signal(&larson.ended);
     pthread_mutex_unlock(&larson.lock);
     return NULL;
 }
 
-static void start_worker(struct lane *lane)
-{
+static void start_worker(struct lane *lane) {
     pthread_attr_t detached;
     pthread_t thread;
     pthread_attr_init(&detached);
     pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
     int error = pthread_create(&thread, &detached, work, lane);
     pthread_attr_destroy(&detached);
-    if (error)
-        bench_fail("pthread_create: %s", strerror(error));
+    if (error) bench_fail("pthread_create: %s", strerror(error));
 }
 
-static void fill_lane(struct lane *lane, uint32_t seed)
-{
+static void fill_lane(struct lane *lane, uint32_t seed) {
     lane->state = seed;
     lane->blocks = malloc(larson.chunks * sizeof *lane->blocks);
-    if (!lane->blocks)
-        bench_fail("no memory for %zu chunks", larson.chunks);
-    for (size_t i = 0; i < larson.chunks; i++)
-        lane->blocks[i] = new_block(&lane->state, i);
+    if (!lane->blocks) bench_fail("no memory for %zu chunks", larson.chunks);
+    for (size_t i = 0; i < larson.chunks; i++) lane->blocks[i] = new_block(&lane->state, i);
 }
 
-static void empty_lane(struct lane *lane)
-{
+static void empty_lane(struct lane *lane) {
     for (size_t i = 0; i < larson.chunks; i++) {
         if (lane->blocks[i][0] != (unsigned char)i)
             bench_fail("block %p was overwritten", (void *)lane->blocks[i]);
@@ -110,54 +106,46 @@ static void empty_lane(struct lane *lane)
     free(lane->blocks);
 }
 
-static double run_lanes(struct lane *lanes, size_t threads, uint64_t seconds)
-{
+static double run_lanes(struct lane *lanes, size_t threads, size_t seconds) {
     larson.running = threads;
     double start = bench_now();
-    for (size_t i = 0; i < threads; i++)
-        start_worker(&lanes[i]);
-    for (unsigned left = (unsigned)seconds; left > 0;)
-        left = sleep(left);
+    for (size_t i = 0; i < threads; i++) start_worker(&lanes[i]);
+    for (unsigned left = (unsigned)seconds; left > 0;) left = sleep(left);
     atomic_store_explicit(&larson.stop, true, memory_order_relaxed);
     pthread_mutex_lock(&larson.lock);
-    while (larson.running > 0)
-        pthread_cond_wait(&larson.ended, &larson.lock);
+    while (larson.running > 0) pthread_cond_wait(&larson.ended, &larson.lock);
     pthread_mutex_unlock(&larson.lock);
     return bench_now() - start;
 }
 
-int main(int argc, char **argv)
-{
-    struct bench_argument arguments[] = {{"seconds", 5, 1},    {"min", 8, 1},   {"max", 1000, 1},
-                                         {"chunks", 1024, 1},  {"rounds", 100, 1}, {"seed", 4141, 0},
-                                         {"threads", 4, 1}};
-    bench_start(argc, argv, arguments, 7);
-    larson.least = arguments[1].value;
-    larson.most = arguments[2].value;
-    larson.chunks = arguments[3].value;
-    larson.rounds = arguments[4].value;
-    size_t threads = arguments[6].value;
-    if (larson.least > larson.most)
-        bench_fail("min must not exceed max");
+int main(int argc, char **argv) {
+    size_t seconds_wanted = 5, seed = 4141, threads = 4;
+    const struct bench_argument arguments[] = {
+        {"seconds", &seconds_wanted, 1}, {"min", &larson.least, 1},     {"max", &larson.most, 1},
+        {"chunks", &larson.chunks, 1},   {"rounds", &larson.rounds, 1}, {"seed", &seed, 0},
+        {"threads", &threads, 1}};
+    bench_start(argc, argv, arguments, sizeof arguments / sizeof *arguments);
+    if (larson.least > larson.most) bench_fail("min must not exceed max");
     struct lane *lanes = aligned_alloc(_Alignof(struct lane), threads * sizeof *lanes);
-    if (!lanes)
-        bench_fail("no memory for %zu threads", threads);
+    if (!lanes) bench_fail("no memory for %zu threads", threads);
     memset(lanes, 0, threads * sizeof *lanes);
-    for (size_t i = 0; i < threads; i++)
-        fill_lane(&lanes[i], bench_seed(arguments[5].value * 65537 + i + 1));
+    for (size_t i = 0; i < threads; i++) fill_lane(&lanes[i], bench_seed(seed * 65537 + i + 1));
 
-    double seconds = run_lanes(lanes, threads, arguments[0].value);
-    long resident_kib = bench_resident_kib(), peak_kib = bench_peak_kib(), faults = bench_minor_faults();
+    double seconds = run_lanes(lanes, threads, seconds_wanted);
+    long resident_kib = bench_resident_kib(), peak_kib = bench_peak_kib(),
+         faults = bench_minor_faults();
     uint64_t operations = 0, workers = 0;
     for (size_t i = 0; i < threads; i++) {
         operations += lanes[i].operations;
         workers += lanes[i].workers;
         empty_lane(&lanes[i]);
     }
-    printf("benchmark=larson malloc=%s min=%zu max=%zu chunks=%zu rounds=%zu threads=%zu workers=%" PRIu64
-           " ops=%" PRIu64 " seconds=%.6f ops_per_s=%.0f resident_kib=%ld peak_kib=%ld faults=%ld\n",
-           bench_allocator(), larson.least, larson.most, larson.chunks, larson.rounds, threads, workers,
-           operations, seconds, (double)operations / seconds, resident_kib, peak_kib, faults);
+    printf("benchmark=larson malloc=%s min=%zu max=%zu chunks=%zu rounds=%zu threads=%zu "
+           "workers=%" PRIu64 " ops=%" PRIu64
+           " seconds=%.6f ops_per_s=%.0f resident_kib=%ld peak_kib=%ld faults=%ld\n",
+           bench_allocator(), larson.least, larson.most, larson.chunks, larson.rounds, threads,
+           workers, operations, seconds, (double)operations / seconds, resident_kib, peak_kib,
+           faults);
     free(lanes);
     return 0;
 }

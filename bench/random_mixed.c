@@ -2,14 +2,14 @@
  *
  * random_mixed cycles ws seed [min max]: one thread frees and allocates blocks in random slots.
  *
- * Each cycle draws one 32-bit xorshift number r; the slot is r mod ws.  A full slot is freed; an empty one
- * gets min(max, max(min, 16 + (r AND 1023))) bytes, whose first byte is written.  cycles/10 cycles with
- * seed + 0xDEADBEEF come first, untimed, and leave their blocks in the slots.  The final freeing of all
- * slots is timed.  One cycle is one operation.
+ * Each cycle draws one 32-bit xorshift number r; the slot is r mod ws.  A full slot is freed; an
+ * empty one gets min(max, max(min, 16 + (r AND 1023))) bytes, whose first byte is written.
+ * cycles/10 cycles with seed + 0xDEADBEEF come first, untimed, and leave their blocks in the
+ * slots.  The final freeing of all slots is timed.  One cycle is one operation.
  *
- * The clock stops between the last cycle and the final freeing, while resident memory is read with the
- * working set live.  After it has stopped for good, more cycles with whole blocks written and checked
- * show whether the allocator hands out memory twice.
+ * The clock stops between the last cycle and the final freeing, while resident memory is read
+ * with the working set live.  After it has stopped for good, more cycles with whole blocks
+ * written and checked show whether the allocator hands out memory twice.
  */
 #include "common.h"
 
@@ -25,16 +25,13 @@ struct mix {
     size_t least, most;
 };
 
-static inline size_t block_size(const struct mix *mix, uint32_t draw)
-{
+static inline size_t block_size(const struct mix *mix, uint32_t draw) {
     size_t size = 16 + (draw & 1023);
-    if (size < mix->least)
-        size = mix->least;
+    if (size < mix->least) size = mix->least;
     return size > mix->most ? mix->most : size;
 }
 
-__attribute__((noinline)) static void run_cycles(struct mix *mix, uint64_t cycles, uint32_t state)
-{
+__attribute__((noinline)) static void run_cycles(struct mix *mix, uint64_t cycles, uint32_t state) {
     unsigned char **slots = mix->slots;
     for (uint64_t i = 0; i < cycles; i++) {
         uint32_t draw = bench_xorshift32(&state);
@@ -44,33 +41,28 @@ __attribute__((noinline)) static void run_cycles(struct mix *mix, uint64_t cycle
             slots[slot] = NULL;
         } else {
             unsigned char *block = malloc(block_size(mix, draw));
-            if (!block)
-                bench_fail("out of memory after %" PRIu64 " cycles", i);
+            if (!block) bench_fail("out of memory after %" PRIu64 " cycles", i);
             block[0] = (unsigned char)draw;
             slots[slot] = block;
         }
     }
 }
 
-__attribute__((noinline)) static void drain(struct mix *mix)
-{
+__attribute__((noinline)) static void drain(struct mix *mix) {
     for (uint32_t slot = 0; slot < mix->slot_count; slot++) {
         free(mix->slots[slot]);
         mix->slots[slot] = NULL;
     }
 }
 
-static bool filled_with(const unsigned char *block, unsigned char byte, size_t size)
-{
+static bool filled_with(const unsigned char *block, unsigned char byte, size_t size) {
     return block[0] == byte && memcmp(block, block + 1, size - 1) == 0;
 }
 
 /* The same cycles, with every byte written and checked. */
-static void check_cycles(struct mix *mix, uint64_t cycles, uint32_t state)
-{
+static void check_cycles(struct mix *mix, uint64_t cycles, uint32_t state) {
     size_t *sizes = calloc(mix->slot_count, sizeof *sizes);
-    if (!sizes)
-        bench_fail("no memory for the check");
+    if (!sizes) bench_fail("no memory for the check");
     for (uint64_t i = 0; i < cycles; i++) {
         uint32_t draw = bench_xorshift32(&state);
         uint32_t slot = draw % mix->slot_count;
@@ -84,8 +76,7 @@ static void check_cycles(struct mix *mix, uint64_t cycles, uint32_t state)
         } else {
             sizes[slot] = block_size(mix, draw);
             mix->slots[slot] = malloc(sizes[slot]);
-            if (!mix->slots[slot])
-                bench_fail("out of memory in the check");
+            if (!mix->slots[slot]) bench_fail("out of memory in the check");
             memset(mix->slots[slot], byte, sizes[slot]);
         }
     }
@@ -93,20 +84,20 @@ static void check_cycles(struct mix *mix, uint64_t cycles, uint32_t state)
     free(sizes);
 }
 
-int main(int argc, char **argv)
-{
-    struct bench_argument arguments[] = {{"cycles", 10000000, 1}, {"ws", 8192, 1},  {"seed", 1234567, 0},
-                                         {"min", 16, 1},          {"max", 1039, 1}};
-    bench_start(argc, argv, arguments, 5);
-    uint64_t cycles = arguments[0].value, seed = arguments[2].value;
-    struct mix mix = {.slot_count = (uint32_t)arguments[1].value,
-                      .least = arguments[3].value,
-                      .most = arguments[4].value};
-    if (arguments[1].value > UINT32_MAX || mix.least > mix.most)
+int main(int argc, char **argv) {
+    size_t cycles = 10000000, slots = 8192, seed = 1234567;
+    struct mix mix = {.least = 16, .most = 1039};
+    const struct bench_argument arguments[] = {{"cycles", &cycles, 1},
+                                               {"ws", &slots, 1},
+                                               {"seed", &seed, 0},
+                                               {"min", &mix.least, 1},
+                                               {"max", &mix.most, 1}};
+    bench_start(argc, argv, arguments, sizeof arguments / sizeof *arguments);
+    mix.slot_count = (uint32_t)slots;
+    if (slots > UINT32_MAX || mix.least > mix.most)
         bench_fail("ws must fit in 32 bits, and min must not exceed max");
     mix.slots = calloc(mix.slot_count, sizeof *mix.slots);
-    if (!mix.slots)
-        bench_fail("no memory for %" PRIu32 " slots", mix.slot_count);
+    if (!mix.slots) bench_fail("no memory for %" PRIu32 " slots", mix.slot_count);
 
     run_cycles(&mix, cycles / 10, bench_seed(seed + 0xDEADBEEF));
     double start = bench_now();
@@ -117,10 +108,12 @@ int main(int argc, char **argv)
     drain(&mix);
     seconds += bench_now() - start;
 
-    long resident_kib = bench_resident_kib(), peak_kib = bench_peak_kib(), faults = bench_minor_faults();
+    long resident_kib = bench_resident_kib(), peak_kib = bench_peak_kib(),
+         faults = bench_minor_faults();
     check_cycles(&mix, cycles / 20 < 500000 ? cycles / 20 : 500000, bench_seed(seed + 1));
-    printf("benchmark=random_mixed malloc=%s cycles=%" PRIu64 " ws=%" PRIu32 " seed=%" PRIu64
-           " min=%zu max=%zu ops=%" PRIu64 " seconds=%.6f ops_per_s=%.0f live_kib=%ld resident_kib=%ld"
+    printf("benchmark=random_mixed malloc=%s cycles=%zu ws=%" PRIu32 " seed=%zu"
+           " min=%zu max=%zu ops=%zu"
+           " seconds=%.6f ops_per_s=%.0f live_kib=%ld resident_kib=%ld"
            " peak_kib=%ld faults=%ld\n",
            bench_allocator(), cycles, mix.slot_count, seed, mix.least, mix.most, cycles, seconds,
            (double)cycles / seconds, live_kib, resident_kib, peak_kib, faults);

@@ -6,9 +6,10 @@
     run.py full           the standard protocol
     run.py list           what there is
 
-Every run is a fresh process with the allocator preloaded, and each process first proves which library
-serves malloc.  Allocators take turns, and the order changes from round to round, so that a slow phase of
-the machine meets all of them.  A benchmark is one row of ROWS; what it prints as key=value is a metric.
+Every run is a fresh process with the allocator preloaded, and each process first proves which
+library serves malloc.  Allocators take turns, and the order changes from round to round, so that a
+slow phase of the machine meets all of them.  A benchmark is one row of ROWS; what it prints as
+key=value is a metric.
 """
 
 import argparse
@@ -55,18 +56,34 @@ TIME = Metric("ns_per_op", "ns", percentiles=True)
 
 
 def random_mixed(working_set, floor=False):
-    return Row(f"random mixed, ws {working_set:,}", "random_mixed", f"20000000 {working_set} 1",
-               f"5000000 {working_set} 1", (SPEED, LIVE), floor=floor)
+    return Row(
+        f"random mixed, ws {working_set:,}",
+        "random_mixed",
+        f"20000000 {working_set} 1",
+        f"5000000 {working_set} 1",
+        (SPEED, LIVE),
+        floor=floor,
+    )
 
 
 def battle(blocks):
-    memory = tuple(Metric(key, "KiB") for key in ("peak_kib", "freed_kib", "flushed_kib", "idle_kib"))
-    return Row(f"battle, {blocks:,} blocks", "battle", f"{blocks}", f"{blocks} 16 0", (SPEED, *memory),
-               runs=5)
+    memory = tuple(
+        Metric(key, "KiB") for key in ("peak_kib", "freed_kib", "flushed_kib", "idle_kib")
+    )
+    return Row(
+        f"battle, {blocks:,} blocks",
+        "battle",
+        f"{blocks}",
+        f"{blocks} 16 0",
+        (SPEED, *memory),
+        runs=5,
+    )
 
 
 def scenario(name):
-    return Row(f"scenario {name}", "scenarios", name, name, (TIME, FAULTS, PEAK), runs=50, quick_runs=10)
+    return Row(
+        f"scenario {name}", "scenarios", name, name, (TIME, FAULTS, PEAK), runs=50, quick_runs=10
+    )
 
 
 ROWS = (
@@ -74,10 +91,22 @@ ROWS = (
     random_mixed(10000),
     random_mixed(100000),
     random_mixed(1000000),
-    Row("larson, 1 thread", "larson", "5 8 1000 1024 100 4141 1", "1 8 1000 1024 100 4141 1", (SPEED, PEAK),
-        runs=5),
-    Row("larson, 4 threads", "larson", "5 8 1000 1024 100 4141 4", "1 8 1000 1024 100 4141 4", (SPEED, PEAK),
-        runs=5),
+    Row(
+        "larson, 1 thread",
+        "larson",
+        "5 8 1000 1024 100 4141 1",
+        "1 8 1000 1024 100 4141 1",
+        (SPEED, PEAK),
+        runs=5,
+    ),
+    Row(
+        "larson, 4 threads",
+        "larson",
+        "5 8 1000 1024 100 4141 4",
+        "1 8 1000 1024 100 4141 4",
+        (SPEED, PEAK),
+        runs=5,
+    ),
     battle(1000000),
     battle(5000000),
     scenario("json"),
@@ -95,13 +124,15 @@ PEERS = (
 )
 
 
-# ---- Allocators -----------------------------------------------------------------------------------
+# ---- Allocators --------------------------------------------------------------------------------
 
 
 def installed_libraries():
     for ldconfig in ("ldconfig", "/sbin/ldconfig"):
         try:
-            output = subprocess.run([ldconfig, "-p"], capture_output=True, text=True, check=True).stdout
+            output = subprocess.run(
+                [ldconfig, "-p"], capture_output=True, text=True, check=True
+            ).stdout
         except (OSError, subprocess.CalledProcessError):
             continue
         return dict(re.findall(r"^\s+(\S+) \([^)]*\) => (\S+)$", output, re.MULTILINE))
@@ -116,7 +147,9 @@ def find_allocators(build, extra):
         allocators["hakmem"] = str(ours)
     libraries = installed_libraries()
     for name, pattern in PEERS:
-        found = sorted(path for library, path in libraries.items() if re.fullmatch(pattern, library))
+        found = sorted(
+            path for library, path in libraries.items() if re.fullmatch(pattern, library)
+        )
         if found:
             allocators[name] = found[-1]
     for item in extra:
@@ -127,7 +160,7 @@ def find_allocators(build, extra):
     return allocators
 
 
-# ---- Running --------------------------------------------------------------------------------------
+# ---- Running -----------------------------------------------------------------------------------
 
 
 def run_once(build, row, arguments, library):
@@ -139,8 +172,14 @@ def run_once(build, row, arguments, library):
     if library:
         environment["LD_PRELOAD"] = library
     try:
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False,
-                              timeout=TIMEOUT_SECONDS)
+        done = subprocess.run(
+            command,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=TIMEOUT_SECONDS,
+        )
     except subprocess.TimeoutExpired:
         return None, f"no end after {TIMEOUT_SECONDS} s"
     except OSError as error:
@@ -157,7 +196,7 @@ def run_row(build, row, allocators, quick, runs):
     arguments = row.quick if quick else row.full
     names = list(allocators)
     for turn in range(runs):
-        for name in names[turn % len(names):] + names[:turn % len(names)]:
+        for name in names[turn % len(names) :] + names[: turn % len(names)]:
             if name == "floor" and not row.floor:
                 continue
             values, problem = run_once(build, row, arguments, allocators[name])
@@ -168,7 +207,7 @@ def run_row(build, row, allocators, quick, runs):
     return {name: found for name, found in results.items() if found}
 
 
-# ---- Figures --------------------------------------------------------------------------------------
+# ---- Figures -----------------------------------------------------------------------------------
 
 
 def series(found, metric):
@@ -208,21 +247,33 @@ def best_of(medians, metric):
 
 def print_metric(results, metric):
     """Returns (hakmem's median, best peer's, ratio) for the summary, or None."""
-    values = {name: series(found, metric) for name, found in results.items()}
+    values = {
+        name: series(found, metric)
+        for name, found in results.items()
+        if name != "floor" or metric is SPEED
+    }
     values = {name: found for name, found in values.items() if found}
     medians = {name: statistics.median(found) for name, found in values.items()}
     best = best_of(medians, metric)
     extra = f"{'P95':>10} {'P99':>10}" if metric.percentiles else ""
-    print(f"  {metric.key + ' (' + metric.unit + ')':22} {'median':>10} {'min':>10} {'max':>10} "
-          f"{'to best':>8} {extra}")
+    print(
+        f"  {metric.key + ' (' + metric.unit + ')':22} {'median':>10} {'min':>10} {'max':>10} "
+        f"{'to best':>8} {extra}"
+    )
     order = sorted(medians, key=medians.get, reverse=metric.higher_is_better)
     for name in order:
         found = values[name]
         compared = f"{ratio(metric, medians[name], best):8.3f}" if best is not None else f"{'':8}"
-        extra = (f"{number(percentile(found, 95)):>10} {number(percentile(found, 99)):>10}"
-                 if metric.percentiles else "")
-        print(f"    {name:20} {number(medians[name]):>10} {number(found[0]):>10} {number(found[-1]):>10} "
-              f"{compared} {extra}".rstrip())
+        extra = (
+            f"{number(percentile(found, 95)):>10} {number(percentile(found, 99)):>10}"
+            if metric.percentiles
+            else ""
+        )
+        print(
+            f"    {name:20} {number(medians[name]):>10} "
+            f"{number(found[0]):>10} {number(found[-1]):>10} "
+            f"{compared} {extra}".rstrip()
+        )
     if "hakmem" not in medians or best is None:
         return None
     return medians["hakmem"], best, ratio(metric, medians["hakmem"], best)
@@ -249,8 +300,10 @@ def describe_machine(build):
             return "?"
         return found.group(1).strip() if found else "?"
 
-    cache = re.search(r"CMAKE_BUILD_TYPE:\w+=(\S*)",
-                      (build / "CMakeCache.txt").read_text() if (build / "CMakeCache.txt").exists() else "")
+    cache = re.search(
+        r"CMAKE_BUILD_TYPE:\w+=(\S*)",
+        (build / "CMakeCache.txt").read_text() if (build / "CMakeCache.txt").exists() else "",
+    )
     return {
         "processor": first_line("/proc/cpuinfo", r"model name\s*: (.*)"),
         "processors": str(len(os.sched_getaffinity(0))),
@@ -259,8 +312,9 @@ def describe_machine(build):
         "libc": " ".join(platform.libc_ver()),
         "system": first_line("/etc/os-release", r'PRETTY_NAME="?([^"\n]*)'),
         "huge_pages": first_line("/sys/kernel/mm/transparent_hugepage/enabled"),
-        "virtual": "yes" if re.search(r"\bhypervisor\b", first_line("/proc/cpuinfo", r"flags\s*: (.*)"))
-                   else "no",
+        "virtual": "yes"
+        if re.search(r"\bhypervisor\b", first_line("/proc/cpuinfo", r"flags\s*: (.*)"))
+        else "no",
         "build_type": cache.group(1) if cache else "?",
     }
 
@@ -285,17 +339,28 @@ class Record:
         self.file.flush()
 
 
-# ---- Command line ---------------------------------------------------------------------------------
+# ---- Command line ------------------------------------------------------------------------------
 
 
 def parse_arguments():
     parser = argparse.ArgumentParser(description="Compares allocators on the benchmarks.")
     parser.add_argument("command", choices=("quick", "full", "list"))
-    parser.add_argument("--build", type=pathlib.Path, default=REPOSITORY / "build" / "release",
-                        help="the build folder, with bench/ and libhakmem.so (default: %(default)s)")
-    parser.add_argument("--alloc", action="append", default=[], metavar="NAME=LIBRARY.so",
-                        help="one more allocator, or another library for a known one")
-    parser.add_argument("--only", default="", metavar="TEXT", help="benchmarks whose name contains it")
+    parser.add_argument(
+        "--build",
+        type=pathlib.Path,
+        default=REPOSITORY / "build" / "release",
+        help="the build folder, with bench/ and libhakmem.so (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--alloc",
+        action="append",
+        default=[],
+        metavar="NAME=LIBRARY.so",
+        help="one more allocator, or another library for a known one",
+    )
+    parser.add_argument(
+        "--only", default="", metavar="TEXT", help="benchmarks whose name contains it"
+    )
     parser.add_argument("--allocators", metavar="NAME,NAME", help="only these")
     parser.add_argument("--runs", type=int, help="processes for each benchmark and allocator")
     parser.add_argument("--csv", type=pathlib.Path, help="(default: BUILD/bench-COMMAND.csv)")
@@ -308,7 +373,9 @@ def choose_allocators(options):
         wanted = options.allocators.split(",")
         missing = [name for name in wanted if name not in allocators]
         if missing:
-            sys.exit(f"run.py: no allocator {', '.join(missing)}; there are {', '.join(allocators)}")
+            sys.exit(
+                f"run.py: no allocator {', '.join(missing)}; there are {', '.join(allocators)}"
+            )
         allocators = {name: allocators[name] for name in wanted}
     floor = options.build / "bench" / "libhakmem_floor.so"
     if floor.exists():

@@ -17,7 +17,9 @@ target_include_directories(hakmem_headers INTERFACE
 add_library(hakmem_options INTERFACE)
 target_link_libraries(hakmem_options INTERFACE hakmem_headers)
 # Empty, so that a file which says "#define _GNU_SOURCE" itself says the same.
-target_compile_definitions(hakmem_options INTERFACE $<$<COMPILE_LANGUAGE:C>:_GNU_SOURCE=>)
+target_compile_definitions(hakmem_options INTERFACE
+  $<$<COMPILE_LANGUAGE:C>:_GNU_SOURCE=>
+  $<$<BOOL:${HAKMEM_STRESS}>:HAK_STRESS=1>)
 target_compile_options(hakmem_options INTERFACE
   -Wall -Wextra -Wshadow -Wpointer-arith -Wvla -Wundef -Wwrite-strings -Wcast-align -Wcast-qual
   -Wformat=2 -Wimplicit-fallthrough -Wdouble-promotion
@@ -28,9 +30,7 @@ target_compile_options(hakmem_options INTERFACE
 
 add_library(hakmem_library_options INTERFACE)
 target_link_libraries(hakmem_library_options INTERFACE hakmem_options)
-target_compile_definitions(hakmem_library_options INTERFACE
-  $<$<CONFIG:Release>:NDEBUG>
-  $<$<BOOL:${HAKMEM_STRESS}>:HAK_STRESS=1>)
+target_compile_definitions(hakmem_library_options INTERFACE $<$<CONFIG:Release>:NDEBUG>)
 target_compile_options(hakmem_library_options INTERFACE
   -fvisibility=hidden         # HAK_API is the only way out
   -fno-semantic-interposition # calls inside the library bind inside it

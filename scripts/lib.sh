@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash
 #
-# Sourced by check, check-long and demo, at the top of the repository: steps and test suites that
-# are counted, and the last line `N passed, N failed`.
+# Sourced by the scripts beside it, at the top of the repository: steps and test suites that are
+# counted, and the last line `N passed, N failed`.
 
 jobs=$(nproc)
 total_passed=0
@@ -74,6 +74,19 @@ suite() {
         all=$((all + 1))
     fi
     count "test $preset" $((all - failed - skipped)) "$failed" "$skipped" $((SECONDS - start))
+}
+
+# check_suites: what `make check` builds and runs.
+check_suites() {
+    local preset
+    # Warnings are errors where they can be trusted: instrumented code confuses gcc's.
+    step "build clang" build clang -DHAKMEM_WERROR=ON
+    for preset in release stress; do
+        step "build $preset" build "$preset" -DHAKMEM_WERROR=ON && suite "$preset"
+    done
+    for preset in asan tsan; do
+        step "build $preset" build "$preset" && suite "$preset"
+    done
 }
 
 # finish: the table, the last line, and the exit status.

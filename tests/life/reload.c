@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { THREADS = 2, BLOCKS = 200, WARM_UP = 20, GROWTH_KIB = 1024 };
+enum { THREADS = 2, BLOCKS = 200, WARM_UP = 200, GROWTH_KIB = 1024 };
 
 static void *(*library_malloc)(size_t);
 static void (*library_free)(void *);
@@ -19,7 +19,7 @@ static void *use(void *argument) {
     uint32_t seed = *(uint32_t *)argument;
     void *blocks[BLOCKS];
     for (size_t i = 0; i < BLOCKS; i++) {
-        size_t size = 16 + i * i;
+        size_t size = 16 + i * i / 8;
         blocks[i] = library_malloc(size);
         if (!blocks[i])
             life_fail("hak_malloc(%zu)", size);

@@ -8,13 +8,15 @@ A process that misses the deadline, dies by a signal, has an unexpected exit sta
 of the allocator raises Failure.
 
 Who serves malloc is asked of the dynamic linker (LD_DEBUG=bindings), for every process of a probe: it
-names the library that each call of malloc in each loaded file is bound to.
+names the library that each call of malloc in each loaded file is bound to.  hakmem itself is asked too:
+each process of the run that is compared writes its statistics when it ends.
 
 Not here: which cases there are, and the comparison of the two results (run.py).
 """
 import contextlib
 import hashlib
 import itertools
+import json
 import os
 import pathlib
 import random
@@ -34,6 +36,8 @@ ALLOCATOR_MESSAGE = re.compile(rb"^hakmem\b.*", re.MULTILINE)
 # "binding file /usr/bin/git [0] to /lib/libx.so [0]: normal symbol `malloc' [GLIBC_2.2.5]"
 BINDING = re.compile(r"binding file (\S+) \[\d+\] to (\S+) \[\d+\]: normal symbol `(\w+)'")
 BOUND_SYMBOLS = {"malloc", "calloc", "realloc", "free", "posix_memalign", "aligned_alloc"}
+
+STATISTICS_PARTS = ("live", "cached", "free_dirty", "purged", "metadata", "waste")
 
 
 class Failure(Exception):
@@ -233,6 +237,22 @@ def check_mapped(pid, library):
             raise Failure(f"{name} is not mapped in process {pid}")
 
 
+def check_statistics(folder):
+    """What hakmem's processes wrote at their end (HAKMEM_STATS_FILE) adds up, and malloc was used."""
+    refills = 0
+    for path in folder.iterdir():
+        text, start = path.read_text(), 0
+        while start < len(text):  # a process that calls exec writes more than once
+            stats, start = json.JSONDecoder().raw_decode(text, start)
+            start += len(text[start:]) - len(text[start:].lstrip())
+            refills += stats["refills"]
+            parts = {name: stats[name] for name in STATISTICS_PARTS}
+            if stats["mapped"] != sum(parts.values()):
+                raise Failure(f"statistics: mapped is {stats['mapped']}, not the sum of {parts}", text)
+    if not refills:
+        raise Failure("no process of the program wrote statistics with allocations in them")
+
+
 def check_bindings(run, probe, programs):
     """Runs probe() and checks that malloc is the library's in each of `programs` and all that it starts."""
     traces = run.work / "bindings"
@@ -252,16 +272,18 @@ def check_bindings(run, probe, programs):
 def served_programs(trace, wanted):
     """The names of the files of one process whose malloc is the library's; Failure if another's is in use.
 
-    A program that is linked at a fixed address has an entry of its own for malloc, which its libraries
-    are bound to and which leads on to the library that the program itself is bound to.
+    The address of malloc in a program that is linked at a fixed address is an entry of its own: the program
+    and its libraries may be bound to that, and the entry to the library.
     """
-    bound = {(source, symbol): target for source, target, symbol in BINDING.findall(trace)
-             if symbol in BOUND_SYMBOLS}
+    bound = {}
+    for source, target, symbol in BINDING.findall(trace):
+        if symbol in BOUND_SYMBOLS and source != target:
+            bound[source, symbol] = target
     served = set()
     for (source, symbol), target in bound.items():
-        final = bound.get((target, symbol), target)
-        if os.path.basename(final) != wanted and os.path.basename(source) != wanted:
-            raise Failure(f"{source}: {symbol} is bound to {final}, not to {wanted}")
+        entry = bound.get((target, symbol), "")
+        if wanted not in map(os.path.basename, (source, target, entry)):
+            raise Failure(f"{source}: {symbol} is bound to {target}, not to {wanted}")
         if symbol == "malloc":
             served.add(os.path.basename(source))
     return served

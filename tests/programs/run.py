@@ -34,7 +34,7 @@ import traceback
 sys.dont_write_bytecode = True
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
-from harness import Failure, Run, check_bindings, find_program  # noqa: E402
+from harness import Failure, Run, check_bindings, check_statistics, find_program  # noqa: E402
 
 SKIPPED = 77
 REFERENCE = "libc.so.6"
@@ -95,17 +95,28 @@ class Case:
 
     def run_on(self, library, step):
         """Runs a step in an empty working directory of the same path each time."""
-        work = self.folder / "work"
-        shutil.rmtree(work, ignore_errors=True)
-        work.mkdir()
-        work.chmod(0o777)  # some servers run as another user
-        return self.new_run(library, work, step)
+        return self.new_run(library, self.empty("work"), step)
 
     def new_run(self, library, work, step):
         env = {}
         if library != REFERENCE:
             env = {name: value for name, value in os.environ.items() if name.startswith("HAKMEM_")}
-        return step(Run(self.inputs, work, library, self.options.timeout, env, self.options.keep))
+        statistics = None
+        if pathlib.Path(library).name.startswith("libhakmem"):
+            statistics = self.empty("statistics")
+            env.update(HAKMEM_STATS="1", HAKMEM_STATS_FORMAT="json", HAKMEM_STATS_FILE=f"{statistics}/%p")
+        result = step(Run(self.inputs, work, library, self.options.timeout, env, self.options.keep))
+        if statistics:
+            check_statistics(statistics)
+        return result
+
+    def empty(self, name):
+        """An empty folder of the case."""
+        folder = self.folder / name
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        folder.chmod(0o777)  # some servers run as another user
+        return folder
 
 
 def compare(reference, result):

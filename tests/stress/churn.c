@@ -4,18 +4,18 @@
  *
  * Threads run a few at a time, each allocates, writes, checks and frees blocks, and ends.  By mode:
  *   0  plain: each thread frees all that it allocated
- *   1  the same again in destructors of thread keys, in every round of them, after others' destructors
+ *   1  the same again in destructors of thread keys, in several rounds of them
  *   2  left: each thread leaves blocks behind, which later threads check and free
  *   3  ending: each thread's blocks are freed by another that runs while it ends
- * Resident memory is read a hundred times on the way.  Its maximum in the last fifth may be 1 MiB above the
- * maximum in the first fifth: single readings differ by what the threads of the moment hold.
+ * Resident memory is read a hundred times on the way.  Its maximum in the last fifth may be 1 MiB
+ * above the maximum in the first fifth: single readings differ by what the threads of the moment
+ * hold.  With give_back=1 free memory is given back before each reading: what grows then is lost.
  *
- * Concurrency: left[] entries change hands by atomic exchange.  In mode 3 the main thread frees what a
- * worker posted while that worker is on its way out.
+ * Concurrency: left[] entries change hands by atomic exchange.  In mode 3 the main thread frees
+ * what a worker posted while that worker is on its way out.
  */
 #include "stress.h"
 
-#include <inttypes.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
@@ -24,7 +24,7 @@
 #include <string.h>
 
 enum mode { PLAIN, DESTRUCTORS, LEFT, ENDING, MODES };
-enum { BLOCKS = 64, LEFT_SLOTS = 512, AT_ONCE_MAX = 64, GROWTH_KIB = 1024, DESTRUCTOR_ROUNDS = 3, READINGS = 100 };
+enum { BLOCKS = 64, LEFT_SLOTS = 512, AT_ONCE_MAX = 64, GROWTH_KIB = 1024, READINGS = 100 };
 
 /* A block that can check itself: it is its own record. */
 struct left {
@@ -41,11 +41,12 @@ struct worker {
 
 static struct {
     enum mode mode;
-    uint64_t seed;
+    bool give_back;
+    size_t rounds, seed;
     pthread_key_t first_key, second_key;
     _Atomic(struct left *) left[LEFT_SLOTS];
     atomic_ulong blocks, destructors;
-} run;
+} run = {.rounds = 4, .seed = 1};
 
 static struct left *make(uint64_t *state) {
     size_t content = stress_size(state, 4096);
@@ -58,8 +59,7 @@ static struct left *make(uint64_t *state) {
 }
 
 static void check_and_free(struct left *block) {
-    if (!block)
-        return;
+    if (!block) return;
     if (block->key != stress_key(block, block->size, run.seed))
         stress_fail("block %p: its head was overwritten", (void *)block);
     stress_check(block->content, block->size, block->key, "before free");
@@ -68,10 +68,8 @@ static void check_and_free(struct left *block) {
 
 static void allocate_and_free(uint64_t *state) {
     struct left *blocks[BLOCKS];
-    for (size_t i = 0; i < BLOCKS; i++)
-        blocks[i] = make(state);
-    for (size_t i = 0; i < BLOCKS; i++)
-        check_and_free(blocks[i]);
+    for (size_t i = 0; i < BLOCKS; i++) blocks[i] = make(state);
+    for (size_t i = 0; i < BLOCKS; i++) check_and_free(blocks[i]);
     atomic_fetch_add(&run.blocks, BLOCKS);
 }
 
@@ -83,8 +81,7 @@ static void destroy(void *value) {
     family.free(value);
     allocate_and_free(&state);
     atomic_fetch_add(&run.destructors, 1);
-    if (rounds == 0)
-        return;
+    if (rounds == 0) return;
     uint64_t *again = stress_need(family.malloc(2 * sizeof *again), 2 * sizeof *again);
     memcpy(again, &key, sizeof key);
     again[1] = rounds - 1;
@@ -94,33 +91,32 @@ static void destroy(void *value) {
 static void set_key(pthread_key_t key) {
     uint64_t *words = stress_need(family.malloc(2 * sizeof *words), 2 * sizeof *words);
     memcpy(words, &key, sizeof key);
-    words[1] = DESTRUCTOR_ROUNDS;
+    words[1] = run.rounds - 1;
     pthread_setspecific(key, words);
+}
+
+static void leave_blocks(uint64_t *state) {
+    for (size_t i = 0; i < BLOCKS / 4; i++) {
+        size_t slot = stress_below(state, LEFT_SLOTS);
+        check_and_free(atomic_exchange(&run.left[slot], make(state)));
+    }
+    atomic_fetch_add(&run.blocks, BLOCKS / 4);
+}
+
+static void post_blocks(struct worker *worker) {
+    for (size_t i = 0; i < BLOCKS; i++) atomic_store(&worker->posted[i], make(&worker->state));
+    atomic_fetch_add(&run.blocks, BLOCKS);
 }
 
 static void *work(void *argument) {
     struct worker *worker = argument;
-    switch (run.mode) {
-    case DESTRUCTORS:
+    if (run.mode == DESTRUCTORS) {
         set_key(run.first_key);
         set_key(run.second_key);
-        allocate_and_free(&worker->state);
-        break;
-    case LEFT:
-        for (size_t i = 0; i < BLOCKS / 4; i++) {
-            size_t slot = stress_below(&worker->state, LEFT_SLOTS);
-            check_and_free(atomic_exchange(&run.left[slot], make(&worker->state)));
-        }
-        atomic_fetch_add(&run.blocks, BLOCKS / 4);
-        break;
-    case ENDING:
-        for (size_t i = 0; i < BLOCKS; i++)
-            atomic_store(&worker->posted[i], make(&worker->state));
-        atomic_fetch_add(&run.blocks, BLOCKS);
-        break;
-    default:
-        allocate_and_free(&worker->state);
     }
+    if (run.mode == LEFT) leave_blocks(&worker->state);
+    else if (run.mode == ENDING) post_blocks(worker);
+    else allocate_and_free(&worker->state);
     return NULL;
 }
 
@@ -128,8 +124,7 @@ static void *work(void *argument) {
 static void free_posted(struct worker *worker) {
     for (size_t i = 0; i < BLOCKS; i++) {
         struct left *block;
-        while (!(block = atomic_exchange(&worker->posted[i], NULL)))
-            sched_yield();
+        while (!(block = atomic_exchange(&worker->posted[i], NULL))) sched_yield();
         check_and_free(block);
     }
 }
@@ -138,61 +133,56 @@ static void free_posted(struct worker *worker) {
 static void run_round(struct worker *workers, size_t count) {
     for (size_t i = 0; i < count; i++) {
         int error = pthread_create(&workers[i].thread, NULL, work, &workers[i]);
-        if (error)
-            stress_fail("pthread_create: %s", strerror(error));
+        if (error) stress_fail("pthread_create: %s", strerror(error));
     }
-    for (size_t i = 0; run.mode == ENDING && i < count; i++)
-        free_posted(&workers[i]);
-    for (size_t i = 0; i < count; i++)
-        pthread_join(workers[i].thread, NULL);
+    for (size_t i = 0; run.mode == ENDING && i < count; i++) free_posted(&workers[i]);
+    for (size_t i = 0; i < count; i++) pthread_join(workers[i].thread, NULL);
 }
 
 static long larger(long a, long b) {
     return a > b ? a : b;
 }
 
-/* All rounds.  Returns by how much the maximum of resident memory grew, or -1 if it is not known. */
+/* All rounds.  Returns by how much the maximum of resident memory grew; -1: not known. */
 static long run_all(struct worker *workers, size_t threads, size_t at_once) {
     long first_kib = -1, last_kib = -1;
     size_t done = 0;
     for (size_t reading = 0; reading < READINGS; reading++) {
         for (; done * READINGS < threads * (reading + 1); done += at_once)
             run_round(workers, at_once);
-        if (reading < READINGS / 5)
-            first_kib = larger(first_kib, stress_resident_kib());
-        else if (reading >= READINGS * 4 / 5)
-            last_kib = larger(last_kib, stress_resident_kib());
+        if (run.give_back) family.give_back();
+        if (reading < READINGS / 5) first_kib = larger(first_kib, stress_resident_kib());
+        else if (reading >= READINGS * 4 / 5) last_kib = larger(last_kib, stress_resident_kib());
     }
-    if (first_kib < 0)
-        return -1;
+    if (first_kib < 0) return -1;
     if (last_kib - first_kib > GROWTH_KIB)
-        stress_fail("resident memory grew by %ld KiB over %zu threads, from at most %ld to %ld; %d are "
-                    "allowed", last_kib - first_kib, threads, first_kib, last_kib, (int)GROWTH_KIB);
-    printf("churn: resident at most %ld KiB in the first fifth, %ld in the last\n", first_kib, last_kib);
+        stress_fail(
+            "resident memory grew by %ld KiB over %zu threads, from at most %ld to %ld; %d are "
+            "allowed",
+            last_kib - first_kib, threads, first_kib, last_kib, (int)GROWTH_KIB);
     return last_kib - first_kib;
 }
 
 int main(int argc, char **argv) {
-    struct stress_argument arguments[] = {
-        {"mode", PLAIN}, {"threads", 5000}, {"at_once", 4}, {"seed", 1}};
-    stress_start(argc, argv, arguments, 4);
-    size_t threads = arguments[1].value, at_once = arguments[2].value;
-    if (arguments[0].value >= MODES || at_once < 1 || at_once > AT_ONCE_MAX)
+    size_t mode = PLAIN, threads = 5000, at_once = 4, give_back = 0;
+    const struct stress_argument arguments[] = {{"mode", &mode},         {"threads", &threads},
+                                                {"at_once", &at_once},   {"give_back", &give_back},
+                                                {"rounds", &run.rounds}, {"seed", &run.seed}};
+    stress_start(argc, argv, arguments, sizeof arguments / sizeof *arguments);
+    if (mode >= MODES || run.rounds < 1 || at_once < 1 || at_once > AT_ONCE_MAX)
         stress_fail("arguments out of range");
-    run.mode = (enum mode)arguments[0].value;
-    run.seed = arguments[3].value;
+    run.mode = (enum mode)mode;
+    run.give_back = give_back != 0;
     pthread_key_create(&run.first_key, destroy);
     pthread_key_create(&run.second_key, destroy);
     struct worker *workers = stress_map(at_once * sizeof *workers);
-    for (size_t i = 0; i < at_once; i++)
-        workers[i].state = stress_mix(run.seed, i);
+    for (size_t i = 0; i < at_once; i++) workers[i].state = stress_mix(run.seed, i);
 
     long growth_kib = run_all(workers, threads, at_once);
-    for (size_t i = 0; i < LEFT_SLOTS; i++)
-        check_and_free(atomic_exchange(&run.left[i], NULL));
-    if (run.mode == DESTRUCTORS && atomic_load(&run.destructors) < threads * 2 * (DESTRUCTOR_ROUNDS + 1))
+    for (size_t i = 0; i < LEFT_SLOTS; i++) check_and_free(atomic_exchange(&run.left[i], NULL));
+    if (run.mode == DESTRUCTORS && atomic_load(&run.destructors) < threads * 2 * run.rounds)
         stress_fail("only %lu destructors ran", atomic_load(&run.destructors));
-    printf("churn mode=%d threads=%zu blocks=%lu growth_kib=%ld seed=%" PRIu64 ": passed\n", (int)run.mode,
+    printf("churn mode=%d threads=%zu blocks=%lu growth_kib=%ld seed=%zu: passed\n", (int)run.mode,
            threads, atomic_load(&run.blocks), growth_kib, run.seed);
     return 0;
 }

@@ -32,6 +32,5 @@ struct stress_family family = {
 };
 
 void family_open(const char *expect) {
-    if (expect)
-        stress_fail("expect=%s: this form calls the hak_ names", expect);
+    if (expect) stress_fail("expect=%s: this form calls the hak_ names", expect);
 }

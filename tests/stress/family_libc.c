@@ -28,8 +28,7 @@ static const char *libc_give_back(void) {
         malloc_trim(0);
         return "malloc_trim";
     }
-    if (libc_flush)
-        libc_flush();
+    if (libc_flush) libc_flush();
     libc_collect();
     return "hak_collect";
 }
@@ -51,8 +50,7 @@ struct stress_family family = {
 /* Stores the address of a function in a pointer to it, if the process has that function. */
 static void find(const char *name, void *pointer) {
     void *address = dlsym(RTLD_DEFAULT, name);
-    if (address)
-        memcpy(pointer, &address, sizeof address);
+    if (address) memcpy(pointer, &address, sizeof address);
 }
 
 void family_open(const char *expect) {
@@ -67,7 +65,8 @@ void family_open(const char *expect) {
         !dladdr((void *)(uintptr_t)family.free, &of_free))
         stress_fail("nobody serves malloc");
     if (strcmp(of_malloc.dli_fname, of_free.dli_fname) != 0)
-        stress_fail("malloc is served by %s but free by %s", of_malloc.dli_fname, of_free.dli_fname);
+        stress_fail("malloc is served by %s but free by %s", of_malloc.dli_fname,
+                    of_free.dli_fname);
     if (expect && !strstr(of_malloc.dli_fname, expect))
         stress_fail("malloc is served by %s, not by %s", of_malloc.dli_fname, expect);
 }

@@ -2,9 +2,10 @@
  *
  * First-class heaps, used by many threads at once.
  *
- * Threads allocate in heaps that they pick at random, check and free blocks by hak_free in whatever
- * thread, and now and then destroy a heap with all the blocks in it and make a new one.  The contents of
- * the other heaps' blocks must survive.  At the end every heap is destroyed and memory must come back.
+ * Threads allocate in heaps that they pick at random, check and free blocks by hak_free in
+ * whatever thread, and now and then destroy a heap with all the blocks in it and make a new one.
+ * The contents of the other heaps' blocks must survive.  At the end every heap is destroyed and
+ * memory must come back.
  *
  * Concurrency: using a heap holds its lock for reading, so that calls on it run at the same time;
  * destroying holds it for writing.  A thread has slots of its own in every heap.
@@ -13,7 +14,6 @@
 
 #include "hakmem.h"
 
-#include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>
 
@@ -27,8 +27,8 @@ struct slot {
 
 struct shared_heap {
     pthread_rwlock_t lock;
-    struct hak_heap *heap;                  /* lock */
-    struct slot slots[THREADS_MAX][SLOTS];  /* the thread's, under the lock for reading */
+    struct hak_heap *heap;                 /* lock */
+    struct slot slots[THREADS_MAX][SLOTS]; /* the thread's, under the lock for reading */
 };
 
 struct worker {
@@ -38,15 +38,13 @@ struct worker {
 };
 
 static struct {
-    size_t steps, most;
-    uint64_t seed;
+    size_t steps, most, seed;
     struct shared_heap *heaps;
-} run;
+} run = {.steps = 500000, .most = 65536, .seed = 1};
 
 static struct hak_heap *new_heap(void) {
     struct hak_heap *heap = hak_heap_new();
-    if (!heap)
-        stress_fail("hak_heap_new: no memory");
+    if (!heap) stress_fail("hak_heap_new: no memory");
     return heap;
 }
 
@@ -115,15 +113,11 @@ static void *work(void *argument) {
 }
 
 int main(int argc, char **argv) {
-    struct stress_argument arguments[] = {
-        {"threads", 4}, {"steps", 500000}, {"most", 65536}, {"seed", 1}};
-    stress_start(argc, argv, arguments, 4);
-    size_t threads = arguments[0].value;
-    run.steps = arguments[1].value;
-    run.most = arguments[2].value;
-    run.seed = arguments[3].value;
-    if (threads < 1 || threads > THREADS_MAX)
-        stress_fail("arguments out of range");
+    size_t threads = 4;
+    const struct stress_argument arguments[] = {
+        {"threads", &threads}, {"steps", &run.steps}, {"most", &run.most}, {"seed", &run.seed}};
+    stress_start(argc, argv, arguments, sizeof arguments / sizeof *arguments);
+    if (threads < 1 || threads > THREADS_MAX) stress_fail("arguments out of range");
     run.heaps = stress_map(HEAPS * sizeof *run.heaps);
     struct worker *workers = stress_map(threads * sizeof *workers);
     for (size_t i = 0; i < threads; i++)
@@ -135,8 +129,7 @@ int main(int argc, char **argv) {
         run.heaps[i].heap = new_heap();
     }
     stress_run_threads(threads, work, workers, sizeof *workers);
-    for (size_t i = 0; i < HEAPS; i++)
-        destroy(&run.heaps[i]);
+    for (size_t i = 0; i < HEAPS; i++) destroy(&run.heaps[i]);
     family.give_back();
     long growth_kib = stress_check_growth(start_kib, GROWTH_KIB, "after every heap was destroyed");
     size_t blocks = 0, destroyed = 0;
@@ -144,7 +137,7 @@ int main(int argc, char **argv) {
         blocks += workers[i].blocks;
         destroyed += workers[i].destroyed;
     }
-    printf("heaps threads=%zu blocks=%zu destroyed=%zu growth_kib=%ld seed=%" PRIu64 ": passed\n", threads,
+    printf("heaps threads=%zu blocks=%zu destroyed=%zu growth_kib=%ld seed=%zu: passed\n", threads,
            blocks, destroyed, growth_kib, run.seed);
     return 0;
 }

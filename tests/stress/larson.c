@@ -2,15 +2,15 @@
  *
  * Workers that replace random blocks and hand them over to successors, all contents checked.
  *
- * As the benchmark of that name: in each lane a worker does rounds × chunks replacements, starts its
- * successor, and ends; here for a number of generations, or for a time if milliseconds is not 0.
+ * As the benchmark of that name: in each lane a worker does rounds × chunks replacements, starts
+ * its successor, and ends; here for a number of generations, or for a time if milliseconds is not
+ * 0.
  *
- * Concurrency: a lane belongs to the worker that runs it; starting the successor hands it over.  Workers
- * are detached; the main thread waits until no lane runs.
+ * Concurrency: a lane belongs to the worker that runs it; starting the successor hands it over.
+ * Workers are detached; the main thread waits until no lane runs.
  */
 #include "stress.h"
 
-#include <inttypes.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -30,12 +30,19 @@ struct lane {
 
 static struct {
     size_t chunks, rounds, least, most, generations; /* const once workers run */
-    uint64_t seed;
-    double end; /* const: when to stop; 0 = after `generations` */
+    size_t seed;
+    double end; /* const: when to stop; 0: after `generations` */
     pthread_mutex_t lock;
     pthread_cond_t ended;
     size_t running; /* lock */
-} run = {.lock = PTHREAD_MUTEX_INITIALIZER, .ended = PTHREAD_COND_INITIALIZER};
+} run = {.chunks = 1024,
+         .rounds = 100,
+         .least = 8,
+         .most = 1000,
+         .generations = 5,
+         .seed = 1,
+         .lock = PTHREAD_MUTEX_INITIALIZER,
+         .ended = PTHREAD_COND_INITIALIZER};
 
 static void fill(struct lane *lane, struct chunk *chunk) {
     chunk->size = run.least + stress_below(&lane->state, run.most - run.least + 1);
@@ -71,8 +78,7 @@ static void *work(void *argument) {
         return NULL;
     }
     pthread_mutex_lock(&run.lock);
-    if (--run.running == 0)
-        pthread_cond_signal(&run.ended);
+    if (--run.running == 0) pthread_cond_signal(&run.ended);
     pthread_mutex_unlock(&run.lock);
     return NULL;
 }
@@ -83,53 +89,42 @@ static void start_worker(struct lane *lane) {
     pthread_attr_init(&detached);
     pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
     int error = pthread_create(&thread, &detached, work, lane);
-    if (error)
-        stress_fail("pthread_create: %s", strerror(error));
+    if (error) stress_fail("pthread_create: %s", strerror(error));
     pthread_attr_destroy(&detached);
 }
 
 static void run_lanes(struct lane *lanes, size_t threads) {
     run.running = threads;
-    for (size_t i = 0; i < threads; i++)
-        start_worker(&lanes[i]);
+    for (size_t i = 0; i < threads; i++) start_worker(&lanes[i]);
     pthread_mutex_lock(&run.lock);
-    while (run.running > 0)
-        pthread_cond_wait(&run.ended, &run.lock);
+    while (run.running > 0) pthread_cond_wait(&run.ended, &run.lock);
     pthread_mutex_unlock(&run.lock);
 }
 
 int main(int argc, char **argv) {
-    struct stress_argument arguments[] = {{"threads", 4},     {"chunks", 1024}, {"rounds", 100},
-                                          {"least", 8},       {"most", 1000},   {"generations", 5},
-                                          {"milliseconds", 0}, {"seed", 1}};
-    stress_start(argc, argv, arguments, 8);
-    size_t threads = arguments[0].value;
-    run.chunks = arguments[1].value;
-    run.rounds = arguments[2].value;
-    run.least = arguments[3].value;
-    run.most = arguments[4].value;
-    run.generations = arguments[5].value;
-    run.seed = arguments[7].value;
-    if (arguments[6].value > 0)
-        run.end = stress_now() + (double)arguments[6].value * 1e-3;
+    size_t threads = 4, milliseconds = 0;
+    const struct stress_argument arguments[] = {
+        {"threads", &threads},           {"chunks", &run.chunks}, {"rounds", &run.rounds},
+        {"least", &run.least},           {"most", &run.most},     {"generations", &run.generations},
+        {"milliseconds", &milliseconds}, {"seed", &run.seed}};
+    stress_start(argc, argv, arguments, sizeof arguments / sizeof *arguments);
+    if (milliseconds > 0) run.end = stress_now() + (double)milliseconds * 1e-3;
     if (threads < 1 || run.chunks < 1 || run.least > run.most)
         stress_fail("arguments out of range");
     struct lane *lanes = stress_map(threads * sizeof *lanes);
     for (size_t i = 0; i < threads; i++) {
         lanes[i].state = stress_mix(run.seed, i);
         lanes[i].chunks = stress_map(run.chunks * sizeof *lanes[i].chunks);
-        for (size_t j = 0; j < run.chunks; j++)
-            fill(&lanes[i], &lanes[i].chunks[j]);
+        for (size_t j = 0; j < run.chunks; j++) fill(&lanes[i], &lanes[i].chunks[j]);
     }
     run_lanes(lanes, threads);
     size_t replaced = 0, workers = 0;
     for (size_t i = 0; i < threads; i++) {
         replaced += lanes[i].replaced;
         workers += lanes[i].generations;
-        for (size_t j = 0; j < run.chunks; j++)
-            empty(&lanes[i].chunks[j]);
+        for (size_t j = 0; j < run.chunks; j++) empty(&lanes[i].chunks[j]);
     }
-    printf("larson threads=%zu chunks=%zu rounds=%zu workers=%zu replaced=%zu seed=%" PRIu64 ": passed\n",
+    printf("larson threads=%zu chunks=%zu rounds=%zu workers=%zu replaced=%zu seed=%zu: passed\n",
            threads, run.chunks, run.rounds, workers, replaced, run.seed);
     return 0;
 }

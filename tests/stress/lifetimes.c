@@ -2,17 +2,16 @@
  *
  * Blocks of all lifetimes at once, over generations of threads.
  *
- * Each thread of a generation allocates blocks that die at once, with the thread, after some generations
- * (handed over in a table from which any thread takes them), or at the end of the program.  So slabs are
- * held by a few long-lived blocks while the threads that made them are long gone.  When everything is
- * freed, all memory must come back, up to 1 MiB.
+ * Each thread of a generation allocates blocks that die at once, with the thread, after some
+ * generations (handed over in a table from which any thread takes them), or at the end of the
+ * program.  So slabs are held by a few long-lived blocks while the threads that made them are
+ * long gone.  When everything is freed, all memory must come back, up to 1 MiB.
  *
- * Concurrency: entries of the table change hands by atomic exchange.  The permanent blocks of a thread are
- * kept in its context, which the main thread reads after joining it.
+ * Concurrency: entries of the table change hands by atomic exchange.  The permanent blocks of a
+ * thread are kept in its context, which the main thread reads after joining it.
  */
 #include "stress.h"
 
-#include <inttypes.h>
 #include <stdatomic.h>
 #include <stdio.h>
 
@@ -32,11 +31,10 @@ struct worker {
 };
 
 static struct {
-    size_t steps, most;
-    uint64_t seed;
+    size_t steps, most, seed;
     _Atomic(struct record *) table[TABLE];
     atomic_ulong blocks;
-} run;
+} run = {.steps = 20000, .most = 32768, .seed = 1};
 
 static struct record *make(uint64_t *state, size_t most) {
     size_t content = stress_size(state, most), size = sizeof(struct record) + content;
@@ -48,8 +46,7 @@ static struct record *make(uint64_t *state, size_t most) {
 }
 
 static void discard(struct record *record) {
-    if (!record)
-        return;
+    if (!record) return;
     if (record->key != stress_key(record, record->size, run.seed))
         stress_fail("block %p: its head was overwritten", (void *)record);
     stress_check(record->content, record->size, record->key, "before free");
@@ -74,20 +71,19 @@ static void *work(void *argument) {
             worker->permanent[worker->permanent_count++] = make(&worker->state, 512);
         }
     }
-    for (size_t i = 0; i < WITH_THREAD; i++)
-        discard(mine[i]);
+    for (size_t i = 0; i < WITH_THREAD; i++) discard(mine[i]);
     atomic_fetch_add(&run.blocks, run.steps);
     return NULL;
 }
 
 int main(int argc, char **argv) {
-    struct stress_argument arguments[] = {{"threads", 4},   {"generations", 20}, {"steps", 20000},
-                                          {"most", 32768}, {"seed", 1}};
-    stress_start(argc, argv, arguments, 5);
-    size_t threads = arguments[0].value, generations = arguments[1].value;
-    run.steps = arguments[2].value;
-    run.most = arguments[3].value;
-    run.seed = arguments[4].value;
+    size_t threads = 4, generations = 20;
+    const struct stress_argument arguments[] = {{"threads", &threads},
+                                                {"generations", &generations},
+                                                {"steps", &run.steps},
+                                                {"most", &run.most},
+                                                {"seed", &run.seed}};
+    stress_start(argc, argv, arguments, sizeof arguments / sizeof *arguments);
     struct worker *workers = stress_map(threads * sizeof *workers);
     for (size_t i = 0; i < threads; i++) {
         workers[i].state = stress_mix(run.seed, i);
@@ -98,13 +94,12 @@ int main(int argc, char **argv) {
         stress_run_threads(threads, work, workers, sizeof *workers);
 
     for (size_t i = 0; i < threads; i++)
-        for (size_t j = 0; j < workers[i].permanent_count; j++)
-            discard(workers[i].permanent[j]);
-    for (size_t i = 0; i < TABLE; i++)
-        discard(atomic_exchange(&run.table[i], NULL));
+        for (size_t j = 0; j < workers[i].permanent_count; j++) discard(workers[i].permanent[j]);
+    for (size_t i = 0; i < TABLE; i++) discard(atomic_exchange(&run.table[i], NULL));
     const char *function = family.give_back();
     long growth_kib = stress_check_growth(start_kib, GROWTH_KIB, "after everything was freed");
-    printf("lifetimes threads=%zu generations=%zu blocks=%lu growth_kib=%ld after %s seed=%" PRIu64
-           ": passed\n", threads, generations, atomic_load(&run.blocks), growth_kib, function, run.seed);
+    printf("lifetimes threads=%zu generations=%zu blocks=%lu growth_kib=%ld after %s seed=%zu: "
+           "passed\n",
+           threads, generations, atomic_load(&run.blocks), growth_kib, function, run.seed);
     return 0;
 }

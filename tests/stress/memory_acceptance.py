@@ -4,13 +4,14 @@
 
     memory_acceptance.py mixed|battle BENCH_FOLDER LIBRARY [BLOCKS]
 
-mixed   resident memory of `random_mixed 20000000 400 1`, with the working set live and at its maximum, is
-        at most glibc's of the same run + 300 KiB.
-battle  the peak of BLOCKS blocks of 16 bytes is at most BLOCKS x 24 bytes x 1.03 + the empty process;
-        after free and flush the process is at most 1 MiB larger than the empty one, and stays so.
+mixed   resident memory of `random_mixed 20000000 400 1`, with the working set live, after it was
+        freed, and at its maximum, is at most glibc's of the same run + 300 KiB.
+battle  the peak of BLOCKS blocks of 16 bytes is at most BLOCKS x 24 bytes x 1.03 + the empty
+        process; after free and flush the process is at most 1 MiB larger than the empty one, and
+        stays so.
 
-Prints every figure.  A figure of several processes is the median: where the kernel puts the libraries
-moves it by some pages.  The library may be another allocator, to see how that one does.
+Prints every figure.  A figure of several processes is the median: where the kernel puts the
+libraries moves it by some pages.  The library may be another allocator, to see how that one does.
 """
 
 import os
@@ -32,8 +33,14 @@ def run(program, arguments, library):
     if library:
         environment["LD_PRELOAD"] = library
     expect = os.path.basename(library) if library else "libc.so"
-    done = subprocess.run([program, *arguments, "--expect", expect], env=environment, capture_output=True,
-                          text=True, check=False, timeout=300)
+    done = subprocess.run(
+        [program, *arguments, "--expect", expect],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
     if done.returncode != 0:
         sys.exit(f"{program} with {expect}: status {done.returncode}: {done.stderr.strip()}")
     return dict(re.findall(r"(\w+)=(\S+)", done.stdout))
@@ -48,7 +55,10 @@ class Checks:
     def at_most(self, what, kib, limit_kib, reason):
         good = kib <= limit_kib
         self.failed |= not good
-        print(f"{'ok  ' if good else 'FAIL'} {what}: {kib:,.0f} KiB, limit {limit_kib:,.0f} KiB ({reason})")
+        print(
+            f"{'ok  ' if good else 'FAIL'} {what}: {kib:,.0f} KiB, "
+            f"limit {limit_kib:,.0f} KiB ({reason})"
+        )
 
 
 def check_mixed(checks, folder, library):
@@ -57,28 +67,50 @@ def check_mixed(checks, folder, library):
     for _ in range(PROCESSES):
         for name, path in (("glibc", ""), ("ours", library)):
             runs[name].append(run(program, ("20000000", "400", "1"), path))
-    for key, what in (("live_kib", "working set live"), ("resident_kib", "all freed"),
-                      ("peak_kib", "maximum")):
-        kib = {name: statistics.median(int(values[key]) for values in found)
-               for name, found in runs.items()}
-        checks.at_most(f"random mixed, {what}", kib["ours"], kib["glibc"] + MIXED_SLACK_KIB,
-                       f"glibc {kib['glibc']:,.0f} + {MIXED_SLACK_KIB}")
+    for key, what in (
+        ("live_kib", "working set live"),
+        ("resident_kib", "all freed"),
+        ("peak_kib", "maximum"),
+    ):
+        kib = {
+            name: statistics.median(int(values[key]) for values in found)
+            for name, found in runs.items()
+        }
+        checks.at_most(
+            f"random mixed, {what}",
+            kib["ours"],
+            kib["glibc"] + MIXED_SLACK_KIB,
+            f"glibc {kib['glibc']:,.0f} + {MIXED_SLACK_KIB}",
+        )
 
 
 def check_battle(checks, folder, library, blocks):
     program = str(folder / "bench_battle")
     runs = [run(program, (str(blocks),), library) for _ in range(PROCESSES)]
-    kib = {key: statistics.median(int(values[key]) for values in runs)
-           for key in ("before_kib", "peak_kib", "freed_kib", "flushed_kib", "idle_kib")}
-    print(f"     battle, {blocks:,} blocks: empty process {kib['before_kib']:,.0f} KiB, freed "
-          f"{kib['freed_kib']:,.0f} KiB, flush by {runs[0]['flush']}")
-    checks.at_most(f"battle, {blocks:,} blocks, peak", kib["peak_kib"],
-                   blocks * 24 / 1024 * PEAK_FACTOR + kib["before_kib"],
-                   f"blocks x 24 bytes x {PEAK_FACTOR} + the empty process")
-    for key, what in (("flushed_kib", "after free and flush"), ("idle_kib", "after an idle second")):
-        checks.at_most(f"battle, {blocks:,} blocks, {what}", kib[key],
-                       kib["before_kib"] + FLUSHED_SLACK_KIB,
-                       f"the empty process + {FLUSHED_SLACK_KIB}")
+    kib = {
+        key: statistics.median(int(values[key]) for values in runs)
+        for key in ("before_kib", "peak_kib", "freed_kib", "flushed_kib", "idle_kib")
+    }
+    print(
+        f"     battle, {blocks:,} blocks: empty process {kib['before_kib']:,.0f} KiB, freed "
+        f"{kib['freed_kib']:,.0f} KiB, flush by {runs[0]['flush']}"
+    )
+    checks.at_most(
+        f"battle, {blocks:,} blocks, peak",
+        kib["peak_kib"],
+        blocks * 24 / 1024 * PEAK_FACTOR + kib["before_kib"],
+        f"blocks x 24 bytes x {PEAK_FACTOR} + the empty process",
+    )
+    for key, what in (
+        ("flushed_kib", "after free and flush"),
+        ("idle_kib", "after an idle second"),
+    ):
+        checks.at_most(
+            f"battle, {blocks:,} blocks, {what}",
+            kib[key],
+            kib["before_kib"] + FLUSHED_SLACK_KIB,
+            f"the empty process + {FLUSHED_SLACK_KIB}",
+        )
 
 
 def main():

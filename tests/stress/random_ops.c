@@ -2,12 +2,14 @@
  *
  * Random operations with every byte of every block checked.
  *
- * Each thread has slots.  A step picks one: an empty slot gets a block by any function of the family; a
- * full one is checked and freed by any function that may free it, or resized, or exchanged with a block
- * in a table that all threads share, so that blocks are freed by threads that did not allocate them.
- * The distribution of sizes changes from phase to phase; `budget` bounds the live bytes of a thread.
+ * Each thread has slots.  A step picks one: an empty slot gets a block by any function of the
+ * family; a full one is checked and freed by any function that may free it, or resized, or
+ * exchanged with a block in a table that all threads share, so that blocks are freed by threads
+ * that did not allocate them. The distribution of sizes changes from phase to phase; `budget`
+ * bounds the live bytes of a thread.
  *
- * Concurrency: slots belong to their thread; an entry of the shared table to whoever holds its lock.
+ * Concurrency: slots belong to their thread; an entry of the shared table to whoever holds its
+ * lock.
  */
 #include "stress.h"
 
@@ -44,9 +46,9 @@ static struct {
 
 static struct {
     size_t operations, slots, most, budget;
-} run;
+} run = {.operations = 1000000, .slots = 2000, .most = 8 << 20};
 
-/* ---- Allocating -------------------------------------------------------------------------------- */
+/* ---- Allocating -------------------------------------------------------------------------- */
 
 static size_t choose_size(struct worker *worker, size_t phase) {
     switch (phase % 4) {
@@ -77,7 +79,8 @@ static void write_slot(struct worker *worker, struct slot *slot) {
 
 static void check_alignment(const struct slot *slot, size_t alignment) {
     if ((uintptr_t)slot->block % alignment != 0)
-        stress_fail("block %p of %zu bytes is not aligned to %zu", slot->block, slot->size, alignment);
+        stress_fail("block %p of %zu bytes is not aligned to %zu", slot->block, slot->size,
+                    alignment);
 }
 
 static void allocate(struct worker *worker, struct slot *slot, size_t size) {
@@ -112,7 +115,7 @@ static void allocate(struct worker *worker, struct slot *slot, size_t size) {
     worker->blocks++;
 }
 
-/* ---- Freeing, resizing, exchanging ------------------------------------------------------------- */
+/* ---- Freeing, resizing, exchanging ------------------------------------------------------- */
 
 static void release(struct worker *worker, struct slot *slot) {
     stress_check(slot->block, slot->written, slot->key, "before free");
@@ -120,18 +123,14 @@ static void release(struct worker *worker, struct slot *slot) {
     errno = SENTINEL_ERRNO;
     if (stress_below(&worker->state, 4) != 0 || slot->origin == FROM_POSIX)
         family.free(slot->block);
-    else if (slot->origin == FROM_MALLOC)
-        family.free_sized(slot->block, slot->size);
-    else
-        family.free_aligned_sized(slot->block, slot->alignment, slot->size);
-    if (errno != SENTINEL_ERRNO)
-        stress_fail("free(%p) changed errno to %d", slot->block, errno);
+    else if (slot->origin == FROM_MALLOC) family.free_sized(slot->block, slot->size);
+    else family.free_aligned_sized(slot->block, slot->alignment, slot->size);
+    if (errno != SENTINEL_ERRNO) stress_fail("free(%p) changed errno to %d", slot->block, errno);
     *slot = (struct slot){0};
 }
 
 static void resize(struct worker *worker, struct slot *slot, size_t size) {
-    if (size == 0)
-        size = 1; /* realloc(p, 0) frees */
+    if (size == 0) size = 1; /* realloc(p, 0) frees */
     size_t kept = slot->size < size ? slot->size : size;
     void *block = stress_need(family.realloc(slot->block, size), size);
     stress_check(block, kept, slot->key, "after realloc");
@@ -159,54 +158,42 @@ static void step(struct worker *worker, size_t phase) {
     size_t size = choose_size(worker, phase);
     unsigned choice = (unsigned)stress_below(&worker->state, 16);
     bool room = worker->live_bytes + size < run.budget;
-    if (choice == 0)
-        exchange(worker, slot);
-    else if (!slot->block && room)
-        allocate(worker, slot, size);
-    else if (slot->block && choice < 4 && room)
-        resize(worker, slot, size);
+    if (choice == 0) exchange(worker, slot);
+    else if (!slot->block && room) allocate(worker, slot, size);
+    else if (slot->block && choice < 4 && room) resize(worker, slot, size);
     else if (slot->block && choice < 6)
         stress_check(slot->block, slot->written, slot->key, "while live");
-    else if (slot->block)
-        release(worker, slot);
+    else if (slot->block) release(worker, slot);
 }
 
 static void *work(void *argument) {
     struct worker *worker = argument;
-    for (size_t i = 0; i < run.operations; i++)
-        step(worker, i * PHASES / run.operations);
+    for (size_t i = 0; i < run.operations; i++) step(worker, i * PHASES / run.operations);
     for (size_t i = 0; i < run.slots; i++)
-        if (worker->slots[i].block)
-            release(worker, &worker->slots[i]);
+        if (worker->slots[i].block) release(worker, &worker->slots[i]);
     return NULL;
 }
 
 int main(int argc, char **argv) {
-    struct stress_argument arguments[] = {{"threads", 4},    {"operations", 1000000},
-                                          {"slots", 2000},   {"most", 8 << 20},
-                                          {"budget_mib", 32}, {"seed", 1}};
-    stress_start(argc, argv, arguments, 6);
-    size_t threads = arguments[0].value;
-    run.operations = arguments[1].value;
-    run.slots = arguments[2].value;
-    run.most = arguments[3].value;
-    run.budget = arguments[4].value << 20;
+    size_t threads = 4, budget_mib = 32, seed = 1;
+    const struct stress_argument arguments[] = {
+        {"threads", &threads}, {"operations", &run.operations}, {"slots", &run.slots},
+        {"most", &run.most},   {"budget_mib", &budget_mib},     {"seed", &seed}};
+    stress_start(argc, argv, arguments, sizeof arguments / sizeof *arguments);
+    run.budget = budget_mib << 20;
     struct worker *workers = stress_map(threads * sizeof *workers);
-    for (size_t i = 0; i < SHARED; i++)
-        pthread_mutex_init(&shared[i].lock, NULL);
+    for (size_t i = 0; i < SHARED; i++) pthread_mutex_init(&shared[i].lock, NULL);
     for (size_t i = 0; i < threads; i++) {
-        workers[i].state = stress_mix(arguments[5].value, i);
-        workers[i].seed = stress_mix(i, arguments[5].value);
+        workers[i].state = stress_mix(seed, i);
+        workers[i].seed = stress_mix(i, seed);
         workers[i].slots = stress_map(run.slots * sizeof *workers[i].slots);
     }
     stress_run_threads(threads, work, workers, sizeof *workers);
     uint64_t blocks = 0;
     for (size_t i = 0; i < SHARED; i++)
-        if (shared[i].slot.block)
-            release(&workers[0], &shared[i].slot);
-    for (size_t i = 0; i < threads; i++)
-        blocks += workers[i].blocks;
-    printf("random_ops threads=%zu operations=%zu blocks=%" PRIu64 " seed=%" PRIu64 ": passed\n",
-           threads, run.operations, blocks, arguments[5].value);
+        if (shared[i].slot.block) release(&workers[0], &shared[i].slot);
+    for (size_t i = 0; i < threads; i++) blocks += workers[i].blocks;
+    printf("random_ops threads=%zu operations=%zu blocks=%" PRIu64 " seed=%zu: passed\n", threads,
+           run.operations, blocks, seed);
     return 0;
 }

@@ -4,8 +4,8 @@
 
     short_runs.py RUNS PROGRAM [name=value ...]
 
-What goes wrong once in a thousand runs is mostly at their beginning and their end.  Any failure, a crash
-or a hang included, is printed with its seed and makes the status 1.
+What goes wrong once in a thousand runs is mostly at their beginning and their end.  Any failure, a
+crash or a hang included, is printed with its seed and makes the status 1.
 """
 
 import signal
@@ -19,8 +19,9 @@ SHOWN = 5
 def run_once(command):
     """None, or what went wrong."""
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False,
-                              timeout=TIMEOUT_SECONDS)
+        done = subprocess.run(
+            command, capture_output=True, text=True, check=False, timeout=TIMEOUT_SECONDS
+        )
     except subprocess.TimeoutExpired:
         return f"no end after {TIMEOUT_SECONDS} s"
     if done.returncode == 0:

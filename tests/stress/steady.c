@@ -2,8 +2,8 @@
  *
  * A steady state makes no system calls: random mixed, and HAKMEM's own counts of them.
  *
- * The workload is that of the benchmark of the same name.  The calls that count are all mmap, munmap and
- * madvise of the process, from its start.  Single-threaded.
+ * The workload is that of the benchmark of the same name.  The calls that count are all mmap,
+ * munmap and madvise of the process, from its start.  Single-threaded.
  */
 #include "stress.h"
 
@@ -16,8 +16,7 @@ enum { CALLS_MAX = 20 };
 
 static uint64_t system_calls(void) {
     struct hak_stats stats = {.version = HAK_STATS_VERSION, .size = sizeof stats};
-    if (family.stats_read(&stats) != 0)
-        stress_fail("hak_stats_read failed");
+    if (family.stats_read(&stats) != 0) stress_fail("hak_stats_read failed");
     return stats.os_mmap + stats.os_munmap + stats.os_madvise_dontneed + stats.os_madvise_free +
            stats.os_madvise_hugepage + stats.os_madvise_nohugepage;
 }
@@ -40,23 +39,22 @@ static void run_cycles(unsigned char **slots, size_t slot_count, uint64_t cycles
 }
 
 int main(int argc, char **argv) {
-    struct stress_argument arguments[] = {{"cycles", 20000000}, {"slots", 400}, {"seed", 1}};
-    stress_start(argc, argv, arguments, 3);
-    uint64_t cycles = arguments[0].value;
-    size_t slot_count = arguments[1].value;
-    if (!family.stats_read)
-        stress_skip("the allocator is not hakmem");
+    size_t cycles = 20000000, slot_count = 400, seed = 1;
+    const struct stress_argument arguments[] = {
+        {"cycles", &cycles}, {"slots", &slot_count}, {"seed", &seed}};
+    stress_start(argc, argv, arguments, sizeof arguments / sizeof *arguments);
+    if (!family.stats_read) stress_skip("the allocator is not hakmem");
     unsigned char **slots = stress_map(slot_count * sizeof *slots);
-    run_cycles(slots, slot_count, cycles / 10, (uint32_t)arguments[2].value + 0xDEADBEEF);
+    run_cycles(slots, slot_count, cycles / 10, (uint32_t)seed + 0xDEADBEEF);
     uint64_t before = system_calls();
-    run_cycles(slots, slot_count, cycles, (uint32_t)arguments[2].value);
-    for (size_t i = 0; i < slot_count; i++)
-        family.free(slots[i]);
+    run_cycles(slots, slot_count, cycles, (uint32_t)seed);
+    for (size_t i = 0; i < slot_count; i++) family.free(slots[i]);
     uint64_t after = system_calls();
     if (after > CALLS_MAX)
-        stress_fail("%" PRIu64 " system calls, %" PRIu64 " of them before the steady state; %d are allowed",
+        stress_fail("%" PRIu64 " system calls, %" PRIu64
+                    " of them before the steady state; %d are allowed",
                     after, before, CALLS_MAX);
-    printf("steady cycles=%" PRIu64 " slots=%zu calls_before=%" PRIu64 " calls_after=%" PRIu64 ": passed\n",
+    printf("steady cycles=%zu slots=%zu calls_before=%" PRIu64 " calls_after=%" PRIu64 ": passed\n",
            cycles, slot_count, before, after);
     return 0;
 }

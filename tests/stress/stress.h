@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT
  *
- * What every stress test shares: the malloc family as a table, arguments, random numbers, contents of
- * blocks, resident memory, threads.
+ * What every stress test shares: the malloc family as a table, arguments, random numbers,
+ * contents of blocks, resident memory, threads.
  *
- * Each test is one source, built twice: with family_libc.c for whatever library serves libc's names, and
- * with family_hak.c for the hak_ names of hakmem_core (the only form in a sanitizer build, whose run-time
- * owns malloc).  Arguments are name=value.  A test prints one line and returns 0, or says what failed and
- * returns 1; 77 means that it can't run here.  Nothing is decided by a clock except how long a test runs
- * where it is asked to run for a time.
+ * Each test is one source, built twice: with family_libc.c for whatever library serves libc's
+ * names, and with family_hak.c for the hak_ names of hakmem_core (the only form in a sanitizer
+ * build, whose run-time owns malloc).  Arguments are name=value.  A test prints one line and
+ * returns 0, or says what failed and returns 1; 77 means that it can't run here.  Nothing is
+ * decided by a clock except how long a test runs where it is asked to run for a time.
  *
- * The harness takes its own memory from mmap where it would disturb what is measured.  Every function
- * may be called from any thread, unless its comment says otherwise.
+ * The harness takes its own memory from mmap where it would disturb what is measured.  Every
+ * function may be called from any thread, unless its comment says otherwise.
  */
 #ifndef HAKMEM_TESTS_STRESS_STRESS_H
 #define HAKMEM_TESTS_STRESS_STRESS_H
@@ -19,7 +19,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* ---- The family -------------------------------------------------------------------------------- */
+/* ---- The family -------------------------------------------------------------------------- */
 
 struct hak_stats;
 
@@ -33,9 +33,9 @@ struct stress_family {
     size_t (*usable_size)(void *block);
     void (*free_sized)(void *block, size_t size); /* free where the library has none */
     void (*free_aligned_sized)(void *block, size_t alignment, size_t size);
-    int (*trim)(size_t pad);                     /* malloc_trim */
-    const char *(*give_back)(void);              /* everything free to the system; says by what function */
-    int (*stats_read)(struct hak_stats *stats);  /* NULL: not hakmem */
+    int (*trim)(size_t pad);        /* malloc_trim */
+    const char *(*give_back)(void); /* everything free to the system; says by what function */
+    int (*stats_read)(struct hak_stats *stats); /* NULL: not hakmem */
 };
 
 extern struct stress_family family;
@@ -44,16 +44,16 @@ extern struct stress_family family;
  * `expect` (NULL: any). */
 void family_open(const char *expect);
 
-/* ---- Start and end ----------------------------------------------------------------------------- */
+/* ---- Start and end ----------------------------------------------------------------------- */
 
-/* A number that the command line may set as name=value. */
+/* A number that the command line may set as name=value; the variable has its default. */
 struct stress_argument {
     const char *name;
-    uint64_t value; /* in: the default */
+    size_t *value;
 };
 
-/* Reads the command line into arguments[]; `expect=SUBSTRING` is passed to family_open. */
-void stress_start(int argc, char **argv, struct stress_argument *arguments, size_t count);
+/* Sets the variables of arguments[] by the command line; `expect=SUBSTRING` is for family_open. */
+void stress_start(int argc, char **argv, const struct stress_argument *arguments, size_t count);
 
 /* Ends the process with status 1 (failed) or 77 (can't run here) after one line on stderr. */
 _Noreturn void stress_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -62,7 +62,7 @@ _Noreturn void stress_skip(const char *format, ...) __attribute__((format(printf
 /* The block, or stress_fail if it is NULL. */
 void *stress_need(void *block, size_t size);
 
-/* ---- Random numbers ---------------------------------------------------------------------------- */
+/* ---- Random numbers ---------------------------------------------------------------------- */
 
 /* Mixes all bits of two numbers. */
 static inline uint64_t stress_mix(uint64_t a, uint64_t b) {
@@ -84,7 +84,7 @@ static inline size_t stress_below(uint64_t *state, size_t limit) {
 /* A size from 0 to `most`, small ones more often: every doubling is as likely as any other. */
 size_t stress_size(uint64_t *state, size_t most);
 
-/* ---- Contents ---------------------------------------------------------------------------------- */
+/* ---- Contents ---------------------------------------------------------------------------- */
 
 /* The key of a block's contents: depends on where it is, how long it is, and a seed. */
 static inline uint64_t stress_key(const void *block, size_t size, uint64_t seed) {
@@ -96,13 +96,13 @@ void stress_write(void *block, size_t size, uint64_t key);
 void stress_check(const void *block, size_t size, uint64_t key, const char *when);
 void stress_check_zero(const void *block, size_t size);
 
-/* ---- Memory and threads ------------------------------------------------------------------------ */
+/* ---- Memory and threads ------------------------------------------------------------------ */
 
 /* Memory that comes from the system directly and is touched.  It is never returned. */
 void *stress_map(size_t bytes);
 
-/* Resident memory now, in KiB.  -1 where it says nothing about the allocator: under a sanitizer, under an
- * emulator, without /proc. */
+/* Resident memory now, in KiB.  -1 where it says nothing about the allocator: under a sanitizer,
+ * under an emulator, without /proc. */
 long stress_resident_kib(void);
 
 /* Fails if resident memory is more than `limit_kib` above `start_kib`; returns the growth. */

@@ -41,9 +41,10 @@ def run(run):
             "-nodetach", "-out", "signed")
     results["signed"] = digest(openssl("cms", "-verify", "-in", "signed", "-inform", "DER", "-CAfile", "ca.pem",
                                        "-purpose", "any", "-binary", chatty=True))
-    sock = run.work / "tls.sock"
+    # A short name: openssl 3.0 can't print the address of a socket with a longer one.
+    sock = "tls.sock"
     with run.server("openssl", "s_server", "-unix", sock, "-cert", "leaf.pem", "-key", "leaf.key", "-www",
-                    "-naccept", "20", "-quiet", stop=None, ready=sock.exists):
+                    "-naccept", "20", "-quiet", stop=None, ready=(run.work / sock).exists):
         for number in range(20):
             answer = openssl("s_client", "-unix", sock, "-CAfile", "ca.pem", "-verify_return_error", "-quiet",
                              "-ign_eof", stdin=b"GET / HTTP/1.0\r\n\r\n", chatty=True)

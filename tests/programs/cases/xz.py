@@ -7,13 +7,13 @@ SERVED = ("xz",)
 
 
 def prepare(case):
-    (case.inputs / "data").write_text(make_text(1, 12 << 20), encoding="utf-8")
+    (case.inputs / "data").write_text(make_text(1, 5 << 20), encoding="utf-8")
 
 
 def run(run):
     data = run.inputs / "data"
     results = {}
-    for options in (("-T4", "-3", "--block-size=1MiB"), ("-T2", "-6", "--check=sha256", "--block-size=4MiB"),
+    for options in (("-T4", "-2", "--block-size=512KiB"), ("-T2", "-6", "--check=sha256", "--block-size=2MiB"),
                     ("-T1", "-0")):
         packed = run.work / "packed.xz"
         packed.write_bytes(run.command("xz", "-c", *options, stdin=data))

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: MIT
+"""git: a history with branches and merges, its objects packed in threads, cloned, searched and checked."""
+import random
+
+from harness import digest, make_text
+
+NEEDS = {"git": "git"}
+SERVED = ("git",)
+COMMITS = 60
+BRANCH_AT = range(10, COMMITS, 10)
+
+CONFIGURATION = """[user]\n name = A Tester\n email = tester@example.org
+[gc]\n auto = 0\n[pack]\n threads = 4\n[init]\n defaultBranch = main\n[advice]\n detachedHead = false
+[protocol "file"]\n allow = always\n[merge]\n conflictStyle = diff3\n"""
+
+
+def probe(run):
+    run.command("git", "version")
+
+
+def change_files(source, folder, words, number):
+    for _ in range(6):
+        path = folder / f"d{source.randrange(5)}" / f"f{source.randrange(40)}.txt"
+        path.parent.mkdir(exist_ok=True)
+        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else words[:400]
+        for _ in range(8):
+            lines[source.randrange(len(lines))] = words[source.randrange(len(words))]
+        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    (folder / "last").write_text(f"{number}\n", encoding="utf-8")
+
+
+def run(run):
+    (run.work / ".gitconfig").write_text(CONFIGURATION, encoding="utf-8")
+    env = {"GIT_CONFIG_NOSYSTEM": "1"}
+    repository = run.work / "repository"
+
+    def git(*words, where=repository, stdin=b""):
+        return run.command("git", "-C", where, *words, env=env, stdin=stdin, chatty=True)
+    source = random.Random(11)
+    words = make_text(11, 200_000).splitlines()
+    repository.mkdir()
+    git("init", "-q")
+    for number in range(COMMITS):
+        date = f"{1700000000 + number * 1000} +0100"
+        env.update(GIT_AUTHOR_DATE=date, GIT_COMMITTER_DATE=date)
+        change_files(source, repository, words, number)
+        git("add", "-A")
+        git("commit", "-q", "-m", f"Change {number}\n\n{words[number]}")
+        if number in BRANCH_AT:
+            git("checkout", "-q", "-b", f"side{number}", "HEAD~3")
+            (repository / f"side{number}").write_text("\n".join(words[number:number + 900]), encoding="utf-8")
+            git("add", "-A")
+            git("commit", "-q", "-m", f"Side {number}")
+            git("checkout", "-q", "main")
+            git("merge", "-q", "--no-ff", "-m", f"Merge {number}", f"side{number}")
+    results = {"objects": git("cat-file", "--batch-all-objects", "--batch-check"),
+               "status": git("status", "--porcelain=v2", "--branch")}
+    git("gc", "--quiet", "--aggressive", "--prune=now")
+    git("repack", "-q", "-a", "-d", "-f", "--depth=50", "--window=50", "--write-bitmap-index")
+    results.update({
+        "objects, packed": git("cat-file", "--batch-all-objects", "--batch-check"),
+        "contents": digest(git("cat-file", "--batch-all-objects", "--batch")),
+        "fsck": git("fsck", "--full", "--strict"),
+        "log": digest(git("log", "--all", "--stat", "--date-order", "-p", "-M")),
+        "graph": git("log", "--graph", "--oneline", "--all"),
+        "blame": digest(git("blame", "-C", "-M", "d1/f1.txt")),
+        "grep": digest(git("grep", "-n", "-E", "t.*(he|th)", "HEAD~20")),
+        "archive": digest(git("archive", "--format=tar", "HEAD")),
+        "diff": digest(git("diff", "--word-diff", "HEAD~40", "HEAD"))})
+    git("clone", "-q", "--no-local", "--bare", f"file://{repository}", run.work / "clone", where=run.work)
+    results["clone"] = git("rev-list", "--objects", "--all", where=run.work / "clone")
+    results["clone, checked"] = git("fsck", "--full", where=run.work / "clone")
+    git("bundle", "create", "-q", run.work / "bundle", "--all")
+    results["bundle"] = git("bundle", "list-heads", run.work / "bundle")
+    git("rebase", "-q", "--no-ff", "HEAD~5")
+    results["rebased"] = git("rev-parse", "HEAD")
+    return results

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Blocks with known contents, and checks of the whole engine.  Header: engine.h.
+ */
+#include "engine.h"
+
+#include "base/counter.h"
+#include "heap/registry.h"
+#include "span/region.h"
+
+#include <string.h>
+
+#define ENGINE_WHOLE 8192u /* up to here all of a block is filled */
+#define ENGINE_PART  64u   /* of each page of a larger one, and at its end */
+
+uint64_t engine_random(struct engine_random *random) {
+    uint64_t x = random->state ? random->state : 1;
+    x ^= x >> 12;
+    x ^= x << 25;
+    x ^= x >> 27;
+    random->state = x;
+    return x * UINT64_C(0x2545f4914f6cdd1d);
+}
+
+size_t engine_below(struct engine_random *random, size_t bound) {
+    return (size_t)((engine_random(random) >> 11) % bound);
+}
+
+size_t engine_size(struct engine_random *random, size_t most) {
+    unsigned bits = (unsigned)engine_below(random, 24);
+    size_t size = engine_below(random, (size_t)16 << bits);
+    if (engine_below(random, 4)) size %= 1100;
+    return size <= most ? size : engine_below(random, most + 1);
+}
+
+/* ---- Contents ---------------------------------------------------------------------------------- */
+
+static unsigned char engine_byte(uint64_t seed, size_t at) {
+    return (unsigned char)((seed * UINT64_C(0x9e3779b97f4a7c15) >> 40) + at * 7 + (at >> 8)) | 1u;
+}
+
+/* The next offset to look at after `at`. */
+static size_t engine_step(size_t at, size_t size) {
+    if (size <= ENGINE_WHOLE || at % HAK_PAGE_BYTES_MIN + 1 < ENGINE_PART ||
+        at + 1 >= size - ENGINE_PART) {
+        return at + 1;
+    }
+    size_t page = hak_align_up(at + 1, HAK_PAGE_BYTES_MIN);
+    return page < size - ENGINE_PART ? page : size - ENGINE_PART;
+}
+
+static void engine_hook(bool begins) {
+    if (fake_hook) fake_hook(begins);
+}
+
+void engine_fill(void *block, size_t size, uint64_t seed) {
+    unsigned char *bytes = block;
+    engine_hook(true);
+    for (size_t at = 0; at < size; at = engine_step(at, size)) bytes[at] = engine_byte(seed, at);
+    engine_hook(false);
+}
+
+bool engine_intact(const void *block, size_t size, uint64_t seed) {
+    const unsigned char *bytes = block;
+    bool intact = true;
+    engine_hook(true);
+    for (size_t at = 0; intact && at < size; at = engine_step(at, size)) {
+        intact = bytes[at] == engine_byte(seed, at);
+        if (intact) continue;
+        print_error("block %p of %zu bytes: byte %zu is 0x%02x, not 0x%02x\n", block, size, at,
+                    bytes[at], engine_byte(seed, at));
+    }
+    engine_hook(false);
+    return intact;
+}
+
+bool engine_is_zero(const void *block, size_t size) {
+    const unsigned char *bytes = block;
+    for (size_t at = 0; at < size; at++) {
+        if (bytes[at] == 0) continue;
+        print_error("block %p of %zu bytes: byte %zu is 0x%02x, not 0\n", block, size, at, bytes[at]);
+        return false;
+    }
+    return true;
+}
+
+/* ---- Table ------------------------------------------------------------------------------------- */
+
+void engine_enter(struct engine_table *table, size_t row, void *block, size_t size) {
+    static uint64_t seeds;
+    table->row[row] = (struct engine_block){block, size, ++seeds};
+    engine_fill(block, size, seeds);
+}
+
+void *engine_leave(struct engine_table *table, size_t row) {
+    struct engine_block *entry = &table->row[row];
+    if (entry->block) assert_true(engine_intact(entry->block, entry->size, entry->seed));
+    void *block = entry->block;
+    entry->block = NULL;
+    return block;
+}
+
+static int engine_compare(const void *a, const void *b) {
+    const struct engine_block *x = *(const struct engine_block *const *)a;
+    const struct engine_block *y = *(const struct engine_block *const *)b;
+    return x->block < y->block ? -1 : x->block > y->block;
+}
+
+void engine_check_table(const struct engine_table *table) {
+    const struct engine_block *sorted[ENGINE_TABLE];
+    size_t count = 0;
+    for (size_t i = 0; i < ENGINE_TABLE; i++) {
+        const struct engine_block *entry = &table->row[i];
+        if (!entry->block) continue;
+        assert_true(engine_intact(entry->block, entry->size, entry->seed));
+        sorted[count++] = entry;
+    }
+    qsort(sorted, count, sizeof *sorted, engine_compare);
+    for (size_t i = 1; i < count; i++) {
+        if (sorted[i - 1]->block + sorted[i - 1]->size <= sorted[i]->block) continue;
+        fail_msg("%p + %zu overlaps %p", (void *)sorted[i - 1]->block, sorted[i - 1]->size,
+                 (void *)sorted[i]->block);
+    }
+}
+
+size_t engine_table_bytes(const struct engine_table *table) {
+    size_t bytes = 0;
+    for (size_t i = 0; i < ENGINE_TABLE; i++) bytes += hak_usable_size(table->row[i].block);
+    return bytes;
+}
+
+void engine_free_table(struct engine_table *table) {
+    for (size_t i = 0; i < ENGINE_TABLE; i++) hak_free(engine_leave(table, i));
+}
+
+/* ---- The whole engine -------------------------------------------------------------------------- */
+
+void engine_check_census(struct hak_stats *out) {
+    struct hak_stats stats = {.version = HAK_STATS_VERSION, .size = sizeof stats};
+    assert_int_equal(hak_stats_read(&stats), 0);
+    uint64_t sum = stats.live + stats.cached + stats.free_dirty + stats.purged + stats.metadata +
+                   stats.waste;
+    if (stats.mapped != sum) {
+        fail_msg("mapped %lu is not %lu: live %lu cached %lu free_dirty %lu purged %lu metadata %lu "
+                 "waste %lu",
+                 stats.mapped, sum, stats.live, stats.cached, stats.free_dirty, stats.purged,
+                 stats.metadata, stats.waste);
+    }
+    assert_int_equal(stats.metadata, fake_page_mapped(HAK_PAGE_META));
+    assert_int_equal(stats.mapped, fake_page_mapped(HAK_PAGE_HEAP) + stats.metadata);
+    if (out) *out = stats;
+}
+
+static void engine_check_slab(struct hak_superslab *superslab, unsigned unit) {
+    const struct hak_slab *slab = hak_slab_at(superslab, unit);
+    const struct hak_class *info = &hak_class_table[slab->class];
+    assert_in_range(slab->class, 1, HAK_CLASSES);
+    assert_ptr_equal(slab->base, hak_superslab_unit_base(superslab, unit));
+    assert_int_equal(slab->units, info->units);
+    assert_int_equal(slab->capacity, info->capacity);
+    assert_true(slab->carved <= slab->capacity);
+    unsigned inside = 0; /* L2 */
+    for (const struct hak_block *block = slab->free; block; block = block->next) inside++;
+    assert_true(slab->used + inside <= slab->carved);
+    for (unsigned i = 0; i < slab->units; i++) { /* S1, S2 */
+        assert_int_equal(hak_map_tag(slab->base + i * HAK_UNIT_BYTES),
+                         hak_tag_make(slab->owner, slab->class));
+        assert_ptr_equal(hak_slab_in(superslab, slab->base + i * HAK_UNIT_BYTES), slab);
+        assert_false(atomic_load(&superslab->free_units) >> (unit + i) & 1);
+    }
+}
+
+static void engine_check_pieces(struct hak_superslab *superslab) {
+    uint32_t free = atomic_load(&superslab->free_units);
+    assert_true(free != ~(uint32_t)0); /* it would be the region's */
+    for (unsigned unit = 0; unit < HAK_SUPERSLAB_UNITS;) {
+        if (free >> unit & 1) {
+            assert_int_equal(hak_map_tag(hak_superslab_unit_base(superslab, unit)), 0);
+            unit++;
+        } else {
+            engine_check_slab(superslab, unit);
+            unit += hak_slab_at(superslab, unit)->units;
+        }
+    }
+}
+
+static void engine_check_superslab(struct hak_region *region, unsigned slot) {
+    struct hak_superslab *superslab = &region->superslab[slot];
+    bool free = atomic_load(&region->free_slots) >> slot & 1;
+    unsigned kind = atomic_load(&superslab->kind);
+    assert_ptr_equal(superslab->base, region->base + slot * HAK_SUPERSLAB_BYTES);
+    assert_ptr_equal(hak_map_superslab(superslab->base), superslab);
+    if (free) assert_int_equal(kind, HAK_SUPERSLAB_FREE); /* S3 */
+    if (kind != HAK_SUPERSLAB_PIECES) assert_int_equal(atomic_load(&superslab->free_units), 0);
+    if (kind == HAK_SUPERSLAB_PIECES) engine_check_pieces(superslab);
+    for (unsigned unit = 0; unit < HAK_SUPERSLAB_UNITS && kind != HAK_SUPERSLAB_PIECES; unit++) {
+        uint32_t tag = hak_map_tag(superslab->base + unit * HAK_UNIT_BYTES);
+        assert_int_equal(tag, kind == HAK_SUPERSLAB_HUGE && unit == 0 ? HAK_TAG_HUGE : 0); /* S1 */
+    }
+}
+
+void engine_check_span(void) {
+    for (uint32_t i = 0; i < hak_region_count(); i++) {
+        struct hak_region *region = hak_region_at(i);
+        if (!region || !region->base) continue;
+        assert_true(fake_page_is_mapped(region->base, region->bytes));
+        for (unsigned slot = 0; slot < (region->slots ? region->slots : 1); slot++) {
+            engine_check_superslab(region, slot);
+        }
+    }
+}
+
+static void engine_check_bin(const struct hak_heap *heap, unsigned class) {
+    uint32_t count = 0;
+    for (const struct hak_block *block = heap->bin[class].head; block; block = block->next) {
+        const struct hak_slab *slab = hak_slab_of(block);
+        if (slab->owner != heap->id || slab->class != class) {
+            fail_msg("bin %u of heap %u has a block of heap %u, class %u", class, heap->id,
+                     slab->owner, slab->class);
+        }
+        if (heap->mark) assert_int_equal(block->mark, heap->mark);
+        count++;
+    }
+    assert_int_equal(hak_heap_bin_count(heap, class), count);
+    for (const struct hak_slab *slab = heap->cold[class].partial; slab; slab = slab->next) {
+        assert_int_equal(slab->owner, heap->id);
+        assert_int_equal(slab->class, class);
+        assert_true(slab->listed && (slab->free || slab->carved < slab->capacity));
+    }
+}
+
+void engine_check_heaps(void) {
+    for (uint32_t id = 1; id <= hak_registry_count(); id++) {
+        const struct hak_heap *heap = hak_registry_get(id);
+        for (unsigned class = 1; heap && !heap->torn && class <= HAK_CLASSES; class++) {
+            engine_check_bin(heap, class);
+        }
+    }
+}
+
+void engine_check_empty(void) {
+    struct hak_stats stats;
+    hak_collect();
+    engine_check_span();
+    engine_check_heaps();
+    engine_check_census(&stats);
+    assert_int_equal(stats.live, 0);
+    assert_int_equal(stats.cached, 0);
+    assert_int_equal(stats.waste, 0);
+    assert_int_equal(fake_page_mapped(HAK_PAGE_HEAP), 0);
+}
+
+void engine_next_thread(struct fake_thread *next) {
+    fake_thread_end();
+    fake_thread_switch(next);
+}
+
+void engine_mode(const char *check) {
+    setenv("HAKMEM_CHECK", check, 1);
+}

@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * heap/bin.c: refill and flush, and magazines that follow use; H1, H3, H6, S1.
+ *
+ * The heaps here belong to the test: it works on them as a thread inside its slow path would.
+ */
+#include "engine.h"
+
+#include "config/option.h"
+#include "heap/bin.h"
+#include "heap/registry.h"
+#include "heap/remote.h"
+#include "span/region.h"
+
+static struct hak_heap *make(const char *mode) {
+    engine_mode(mode);
+    hak_option_init();
+    struct hak_heap *heap = hak_heap_make(HAK_HEAP_THREAD);
+    assert_non_null(heap);
+    return heap;
+}
+
+static unsigned length(const struct hak_heap *heap, unsigned class) {
+    unsigned count = 0;
+    for (const struct hak_block *block = heap->bin[class].head; block; block = block->next) {
+        const struct hak_slab *slab = hak_slab_of(block);
+        assert_int_equal(slab->class, class);
+        assert_int_equal(slab->owner, heap->id); /* H1 */
+        count++;
+    }
+    assert_int_equal(hak_heap_bin_count(heap, class), count);
+    return count;
+}
+
+static struct hak_block *take(struct hak_heap *heap, unsigned class) {
+    bool zeroed;
+    struct hak_block *block = hak_bin_take(heap, class, &zeroed);
+    if (block) assert_int_equal(hak_slab_of(block)->class, class);
+    return block;
+}
+
+/* The sources of a refill, in their order, each counted. */
+static void test_sources(void **state) {
+    (void)state;
+    if (HAK_STRESS) return;
+    struct hak_heap *heap = make("fast");
+    struct hak_heap_counts *counts = &heap->counts;
+    unsigned class = hak_class_of(1000);
+    struct hak_block *block[64];
+    unsigned held = 0;
+    block[held++] = take(heap, class);
+    assert_int_equal(counts->refill_fresh, 1);
+    while (!counts->refill_carve) block[held++] = take(heap, class);
+    /* what is free in the slab before what is untouched */
+    hak_bin_flush_all(heap);
+    hak_bin_return(heap, block[--held]);
+    block[held++] = take(heap, class);
+    assert_int_equal(counts->refill_slab, 1);
+    /* what others freed before anything else */
+    hak_bin_flush_all(heap);
+    hak_remote_free_now(block[--held], hak_tag_make(heap->id, class));
+    struct hak_block *expected = block[held];
+    assert_ptr_equal(take(heap, class), expected);
+    assert_int_equal(counts->refill_inbox, 1);
+    assert_int_equal(counts->refill_failed, 0);
+    /* and the sum is right */
+    assert_int_equal(heap->cold[class].refills, counts->refill_inbox + counts->refill_slab +
+                                                    counts->refill_carve + counts->refill_adopted +
+                                                    counts->refill_fresh);
+}
+
+/* H6, for every class and every size of magazine. */
+static void test_batches_are_bounded(void **state) {
+    (void)state;
+    struct hak_heap *heap = make("fast");
+    hak_option_write("magazine_blocks", "2048");
+    hak_option_write("magazine_bytes", "64M");
+    for (unsigned class = 1; class <= HAK_CLASSES; class++) {
+        for (int i = 0; i < 12; i++) { /* refilled after a flush: grows */
+            heap->cold[class].was_flushed = 1;
+            struct hak_block *block = take(heap, class);
+            assert_in_range(length(heap, class), 0, HAK_BATCH_MAX - 1);
+            hak_bin_push(heap, class, block);
+            hak_bin_flush(heap, class, 0, UINT32_MAX);
+        }
+        size_t most = 64 * MIB / hak_class_table[class].block_bytes;
+        assert_int_equal(heap->cold[class].capacity, HAK_STRESS ? 1 : hak_min_size(most, 2048));
+    }
+    engine_check_span();
+}
+
+static void fill(struct hak_heap *heap, unsigned class, struct hak_block **block, unsigned count) {
+    for (unsigned i = 0; i < count; i++) assert_non_null(block[i] = take(heap, class));
+}
+
+static void test_overflow(void **state) {
+    (void)state;
+    if (HAK_STRESS) return;
+    struct hak_heap *heap = make("fast");
+    static struct hak_block *block[4000];
+    unsigned class = hak_class_of(32);
+    fill(heap, class, block, UNIT_COUNT(block));
+    hak_bin_flush_all(heap);
+    for (size_t i = 0; i < UNIT_COUNT(block); i++) {
+        unsigned before = length(heap, class);
+        hak_bin_push(heap, class, block[i]);
+        unsigned after = length(heap, class);
+        assert_true(after <= heap->cold[class].capacity);
+        assert_true(before + 1 - after <= HAK_BATCH_MAX); /* H6 */
+    }
+    engine_check_span();
+}
+
+/* Grows while it is refilled and flushed in turn, up to the limits; shrinks when it is idle. */
+static void test_growth(void **state) {
+    (void)state;
+    if (HAK_STRESS) return;
+    struct hak_heap *heap = make("fast");
+    static struct hak_block *block[1000];
+    unsigned class = hak_class_of(64), least = heap->cold[class].capacity;
+    for (int round = 0; round < 20; round++) {
+        fill(heap, class, block, UNIT_COUNT(block));
+        for (size_t i = 0; i < UNIT_COUNT(block); i++) hak_bin_push(heap, class, block[i]);
+    }
+    assert_int_equal(heap->cold[class].capacity, 256);
+    assert_true(least < 256);
+    for (int i = 0; i < 40 * (int)HAK_CLASSES; i++) hak_bin_idle(heap);
+    assert_int_equal(length(heap, class), 0);
+    assert_true(heap->cold[class].capacity < 64);
+    assert_true(heap->bin[class].room == (int32_t)heap->cold[class].capacity);
+}
+
+static void test_limits(void **state) {
+    (void)state;
+    struct hak_heap *heap = make("fast");
+    static struct hak_block *block[300];
+    hak_option_write("magazine_blocks", "20");
+    hak_option_write("magazine_bytes", "4K");
+    for (unsigned class = 1; class <= hak_class_of(8 * KIB); class++) {
+        for (int round = 0; round < 10; round++) {
+            fill(heap, class, block, UNIT_COUNT(block));
+            for (size_t i = 0; i < UNIT_COUNT(block); i++) hak_bin_push(heap, class, block[i]);
+        }
+        size_t size = hak_class_table[class].block_bytes, most = 4 * KIB / size;
+        most = hak_max_size(hak_min_size(most, 20), 1);
+        if (heap->cold[class].capacity > hak_max_size(most, hak_min_size(16, 8 * KIB / size))) {
+            fail_msg("blocks of %zu: magazine of %u", size, heap->cold[class].capacity);
+        }
+        assert_true(length(heap, class) <= heap->cold[class].capacity);
+    }
+}
+
+/* A lower limit holds for magazines that have grown already. */
+static void test_lowered_limit(void **state) {
+    (void)state;
+    if (HAK_STRESS) return;
+    struct hak_heap *heap = make("fast");
+    static struct hak_block *block[1000];
+    unsigned class = hak_class_of(64);
+    for (int round = 0; round < 20; round++) {
+        if (round == 10) hak_option_write("magazine_blocks", "8");
+        fill(heap, class, block, UNIT_COUNT(block));
+        for (size_t i = 0; i < UNIT_COUNT(block); i++) hak_bin_push(heap, class, block[i]);
+    }
+    assert_int_equal(heap->cold[class].capacity, 8);
+    assert_true(length(heap, class) <= 8);
+}
+
+/* A used magazine is not idle. */
+static void test_busy_magazine_is_kept(void **state) {
+    (void)state;
+    if (HAK_STRESS) return;
+    struct hak_heap *heap = make("fast");
+    unsigned class = hak_class_of(64);
+    struct hak_block *block[10];
+    fill(heap, class, block, 10);
+    hak_bin_flush_all(heap);
+    struct hak_block *one = take(heap, class); /* a refill */
+    hak_bin_push(heap, class, one);
+    unsigned count = length(heap, class);
+    for (unsigned i = 0; i < HAK_CLASSES / 8; i++) hak_bin_idle(heap);
+    assert_int_equal(length(heap, class), count);
+}
+
+static void test_flush_keeps_and_stops(void **state) {
+    (void)state;
+    if (HAK_STRESS) return;
+    struct hak_heap *heap = make("fast");
+    unsigned class = hak_class_of(16);
+    static struct hak_block *block[16];
+    fill(heap, class, block, 16);
+    hak_bin_flush_all(heap);
+    for (int i = 0; i < 16; i++) hak_bin_push(heap, class, block[i]);
+    assert_int_equal(length(heap, class), 16);
+    hak_bin_flush(heap, class, 12, UINT32_MAX);
+    assert_int_equal(length(heap, class), 12);
+    hak_bin_flush(heap, class, 0, 5);
+    assert_int_equal(length(heap, class), 7);
+    hak_bin_flush(heap, class, 7, UINT32_MAX);
+    assert_int_equal(length(heap, class), 7);
+    hak_bin_flush(heap, class, 0, UINT32_MAX);
+    assert_int_equal(length(heap, class), 0);
+    assert_int_equal(heap->bin[class].room, heap->cold[class].capacity);
+}
+
+/* A fork can catch another thread between the two stores of its malloc or free, so that a bin's
+ * count is one less than its list (ARCHITECTURE.md: P1, H7).  A bin that is flushed has nothing left
+ * all the same: its slabs may have another owner a moment later (H1). */
+static void test_flush_does_not_trust_the_count(void **state) {
+    (void)state;
+    if (HAK_STRESS) return;
+    struct hak_heap *heap = make("fast");
+    unsigned class = hak_class_of(16);
+    struct hak_block *block = take(heap, class);
+    hak_bin_push(heap, class, block);
+    heap->bin[class].room++; /* `bin->head = block` was done, `--bin->room` was not */
+    hak_bin_flush_all(heap);
+    assert_null(heap->bin[class].head);
+    assert_int_equal(heap->bin[class].room, heap->cold[class].capacity);
+}
+
+/* Blocks of many slabs in one magazine; a slab that becomes empty goes back (S1). */
+static void test_empty_slabs_go_back(void **state) {
+    (void)state;
+    struct hak_heap *heap = make("fast");
+    struct engine_random random = {5};
+    static struct hak_block *block[3000];
+    for (unsigned class = 1; class <= hak_class_of(40 * KIB); class += 3) {
+        size_t count = hak_min_size(UNIT_COUNT(block), 4 * MIB / hak_class_table[class].block_bytes);
+        fill(heap, class, block, (unsigned)count);
+        for (size_t i = count; i > 1; i--) {
+            size_t other = engine_below(&random, i);
+            struct hak_block *swapped = block[i - 1];
+            block[i - 1] = block[other];
+            block[other] = swapped;
+        }
+        for (size_t i = 0; i < count; i++) hak_bin_push(heap, class, block[i]);
+        hak_bin_flush_all(heap);
+        assert_null(heap->cold[class].partial);
+        engine_check_span();
+    }
+    for (uint32_t i = 0; i < hak_region_count(); i++) {
+        struct hak_region *region = hak_region_at(i);
+        assert_int_equal(__builtin_popcountll(atomic_load(&region->free_slots)), region->slots);
+    }
+}
+
+static void test_zeroed(void **state) {
+    (void)state;
+    struct hak_heap *heap = make("fast");
+    for (unsigned class = 1; class <= HAK_CLASSES; class++) {
+        for (int i = 0; i < 40; i++) {
+            bool zeroed;
+            size_t size = hak_class_table[class].block_bytes;
+            struct hak_block *block = hak_bin_take(heap, class, &zeroed);
+            if (zeroed) assert_true(engine_is_zero(block, size));
+            engine_fill(block, size, 1);
+            if (i % 3) hak_bin_push(heap, class, block);
+        }
+        hak_bin_flush_all(heap);
+    }
+}
+
+static void test_without_memory(void **state) {
+    (void)state;
+    struct hak_heap *heap = make("fast");
+    fake_page_fail(FAKE_ALL, 1, FAKE_FOR_EVER);
+    assert_null(take(heap, 1));
+    assert_int_equal(heap->counts.refill_failed, 1);
+    assert_int_equal(length(heap, 1), 0);
+    fake_page_fail_never();
+    assert_non_null(take(heap, 1));
+}
+
+/* ---- Checked mode ------------------------------------------------------------------------------ */
+
+/* Every block in a bin or slab has the mark, and none that is handed out. */
+static void test_marks(void **state) {
+    (void)state;
+    struct hak_heap *heap = make("checked");
+    static struct hak_block *block[500];
+    unsigned class = hak_class_of(48);
+    for (int round = 0; round < 3; round++) {
+        fill(heap, class, block, UNIT_COUNT(block));
+        for (size_t i = 0; i < UNIT_COUNT(block); i++) {
+            assert_true(block[i]->mark != heap->mark);
+            engine_fill(block[i], 48, i);
+        }
+        for (const struct hak_block *b = heap->bin[class].head; b; b = b->next) {
+            assert_int_equal(b->mark, heap->mark);
+        }
+        for (size_t i = 0; i < UNIT_COUNT(block); i++) hak_bin_push(heap, class, block[i]);
+        if (round == 1) hak_bin_flush_all(heap);
+        assert_ptr_equal(block[0]->mark, heap->mark);
+    }
+}
+
+/* A write to a free block is seen before the block is handed out: where it lies in a magazine ... */
+static void test_write_after_free_in_the_magazine(void **state) {
+    (void)state;
+    struct hak_heap *heap = make("checked");
+    hak_option_write("on_error", "report");
+    unsigned class = hak_class_of(48);
+    struct hak_block *block = take(heap, class);
+    hak_bin_push(heap, class, block);
+    block->mark = 1;
+    assert_ptr_not_equal(take(heap, class), block);
+    for (int i = 0; i < 2000; i++) assert_ptr_not_equal(take(heap, class), block);
+}
+
+/* ... and where it has gone back to its slab. */
+static void test_write_after_free_in_the_slab(void **state) {
+    (void)state;
+    struct hak_heap *heap = make("checked");
+    hak_option_write("on_error", "report");
+    unsigned class = hak_class_of(48);
+    struct hak_block *keeper = take(heap, class), *block = take(heap, class);
+    (void)keeper;
+    hak_bin_flush_all(heap);
+    hak_bin_push(heap, class, block);
+    hak_bin_flush_all(heap);
+    assert_ptr_equal(hak_slab_of(block)->free, block);
+    block->next = (struct hak_block *)(void *)&block->mark; /* an overflow of the block before */
+    block->mark = 1;
+    assert_ptr_not_equal(take(heap, class), block);
+    for (int i = 0; i < 2000; i++) assert_ptr_not_equal(take(heap, class), &block->mark);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        ISOLATED(test_sources),
+        ISOLATED(test_batches_are_bounded),
+        ISOLATED(test_overflow),
+        ISOLATED(test_growth),
+        ISOLATED(test_limits),
+        ISOLATED(test_lowered_limit),
+        ISOLATED(test_busy_magazine_is_kept),
+        ISOLATED(test_flush_keeps_and_stops),
+        ISOLATED(test_flush_does_not_trust_the_count),
+        ISOLATED(test_empty_slabs_go_back),
+        ISOLATED(test_zeroed),
+        ISOLATED(test_without_memory),
+        ISOLATED(test_marks),
+        ISOLATED(test_write_after_free_in_the_magazine),
+        ISOLATED(test_write_after_free_in_the_slab),
+    };
+    return cmocka_run_group_tests_name("heap/bin", tests, NULL, NULL);
+}

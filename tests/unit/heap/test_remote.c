@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * heap/remote.c: blocks freed by a thread that does not own them; H1, H6.
+ */
+#include "engine.h"
+
+#include "heap/adopt.h"
+#include "heap/bin.h"
+#include "heap/locked.h"
+#include "heap/registry.h"
+#include "heap/remote.h"
+#include "config/option.h"
+
+#include <pthread.h>
+
+#define CHAIN (HAK_STRESS ? 2u : 32u)
+
+static struct hak_heap *make(enum hak_heap_kind kind) {
+    engine_mode("fast");
+    hak_option_init();
+    return hak_heap_make(kind);
+}
+
+static struct hak_block *take(struct hak_heap *heap, unsigned class) {
+    bool zeroed;
+    return hak_bin_take(heap, class, &zeroed);
+}
+
+static unsigned inbox_length(struct hak_heap *heap) {
+    unsigned count = 0;
+    for (struct hak_block *block = atomic_load(&heap->inbox); block; block = block->next) count++;
+    return count;
+}
+
+static void test_chains(void **state) {
+    (void)state;
+    struct hak_heap *owner = make(HAK_HEAP_THREAD), *other = make(HAK_HEAP_THREAD);
+    struct hak_block *block[32];
+    for (unsigned i = 0; i < CHAIN; i++) block[i] = take(owner, 1);
+    for (unsigned i = 0; i < CHAIN; i++) {
+        assert_false(hak_remote_waiting(owner));
+        hak_remote_free(other, block[i], hak_map_tag(block[i]));
+    }
+    assert_true(hak_remote_waiting(owner));
+    assert_int_equal(inbox_length(owner), CHAIN);
+    assert_int_equal(atomic_load(&owner->inbox_bytes), CHAIN * 16);
+    assert_int_equal(other->counts.remote_sent, CHAIN);
+    assert_int_equal(other->counts.remote_batches, 1);
+    struct hak_block *at = atomic_load(&owner->inbox);
+    for (unsigned i = CHAIN; i--; at = at->next) assert_ptr_equal(at, block[i]);
+    assert_null(at);
+}
+
+/* Large blocks don't wait for thirty others. */
+static void test_bytes(void **state) {
+    (void)state;
+    for (unsigned class = 1; class <= HAK_CLASSES; class++) {
+        struct hak_heap *owner = make(HAK_HEAP_THREAD), *other = make(HAK_HEAP_THREAD);
+        size_t size = hak_class_table[class].block_bytes;
+        unsigned sent = 0;
+        while (!inbox_length(owner)) {
+            hak_remote_free(other, take(owner, class), hak_tag_make(owner->id, class));
+            sent++;
+        }
+        size_t fits = (16 * KIB + size - 1) / size;
+        assert_int_equal(sent, hak_min_size(CHAIN, hak_max_size(fits, 1)));
+        assert_int_equal(inbox_length(owner), sent);
+    }
+}
+
+/* Owners that fall on one outbox: what waits there is sent, not mixed. */
+static void test_outboxes_are_shared(void **state) {
+    (void)state;
+    struct hak_heap *heap[18];
+    for (int i = 0; i < 18; i++) heap[i] = make(HAK_HEAP_THREAD); /* ids 1 to 18 */
+    struct hak_heap *a = heap[0], *b = heap[8], *other = heap[17];
+    hak_remote_free(other, take(a, 1), hak_map_tag(take(a, 1)));
+    hak_remote_free(other, take(b, 1), hak_map_tag(take(b, 1)));
+    assert_int_equal(inbox_length(a), 1);
+    assert_int_equal(inbox_length(b), 0);
+    hak_remote_free(other, take(heap[1], 1), hak_map_tag(take(heap[1], 1)));
+    assert_int_equal(inbox_length(heap[1]), 0);
+    hak_remote_send_all(other);
+    assert_int_equal(inbox_length(b), 1);
+    assert_int_equal(inbox_length(heap[1]), 1);
+    hak_remote_send_all(other); /* nothing twice */
+    assert_int_equal(inbox_length(b), 1);
+    assert_int_equal(other->counts.remote_sent, 3);
+    assert_int_equal(other->counts.remote_batches, 3);
+}
+
+static void test_drain_is_bounded(void **state) {
+    (void)state;
+    enum { MANY = 300 };
+    struct hak_heap *owner = make(HAK_HEAP_THREAD);
+    static struct hak_block *block[MANY];
+    for (int i = 0; i < MANY; i++) block[i] = take(owner, 1 + (unsigned)i % 5);
+    hak_bin_flush_all(owner);
+    assert_false(hak_remote_drain(owner));
+    for (int i = 0; i < MANY; i++) hak_remote_free_now(block[i], hak_map_tag(block[i]));
+    for (unsigned left = MANY; left;) {
+        uint64_t before = owner->counts.remote_drained;
+        assert_true(hak_remote_drain(owner));
+        unsigned drained = (unsigned)(owner->counts.remote_drained - before);
+        assert_int_equal(drained, hak_min_size(left, HAK_BATCH_MAX)); /* H6 */
+        left -= drained;
+        assert_int_equal(hak_remote_waiting(owner), left != 0);
+        engine_check_heaps();
+        if (left) continue;
+        assert_int_equal(atomic_load(&owner->pending_bytes), 0);
+        assert_int_equal(atomic_load(&owner->inbox_bytes), 0);
+    }
+    assert_false(hak_remote_drain(owner));
+    hak_bin_flush_all(owner);
+    engine_check_empty();
+}
+
+/* What arrives while a chain is being worked off waits behind it. */
+static void test_second_chain_waits(void **state) {
+    (void)state;
+    struct hak_heap *owner = make(HAK_HEAP_THREAD);
+    static struct hak_block *block[200];
+    for (int i = 0; i < 200; i++) block[i] = take(owner, 2);
+    for (int i = 0; i < 100; i++) hak_remote_free_now(block[i], hak_map_tag(block[i]));
+    hak_remote_drain(owner);
+    assert_int_equal(atomic_load(&owner->pending_bytes), 36 * 32);
+    for (int i = 100; i < 200; i++) hak_remote_free_now(block[i], hak_map_tag(block[i]));
+    assert_int_equal(atomic_load(&owner->inbox_bytes), 100 * 32);
+    while (hak_remote_drain(owner)) {}
+    assert_int_equal(owner->counts.remote_drained, 200);
+    hak_bin_flush_all(owner);
+    engine_check_empty();
+}
+
+/* The slab has another owner since the block was sent: it is sent on. */
+static void test_forwarded(void **state) {
+    (void)state;
+    struct hak_heap *old = make(HAK_HEAP_THREAD), *new = make(HAK_HEAP_THREAD);
+    struct hak_block *block = take(old, 3);
+    hak_remote_free_now(block, hak_map_tag(block));
+    hak_bin_flush_all(old);
+    struct hak_slab *slab = old->cold[3].partial;
+    hak_heap_slab_remove(old, slab);
+    hak_slab_retag(slab, new->id);
+    hak_heap_slab_add(new, slab);
+    assert_true(hak_remote_drain(old));
+    assert_int_equal(old->counts.forwarded, 1);
+    assert_false(hak_remote_waiting(new)); /* in the outbox */
+    hak_remote_send_all(old);
+    assert_ptr_equal(atomic_load(&new->inbox), block);
+    assert_true(hak_remote_drain(new));
+    hak_bin_flush_all(new);
+    engine_check_empty();
+}
+
+/* A first-class heap may be destroyed at any time: nothing of it waits in an outbox. */
+static void test_locked_heaps_get_theirs_at_once(void **state) {
+    (void)state;
+    struct hak_heap *locked = make(HAK_HEAP_LOCKED), *other = make(HAK_HEAP_THREAD);
+    for (unsigned i = 1; i <= 5; i++) {
+        hak_remote_free(other, take(locked, 1), hak_tag_make(locked->id, 1));
+        assert_int_equal(inbox_length(locked), i);
+    }
+    assert_int_equal(other->counts.remote_sent, 5);
+    for (unsigned i = 0; i < HAK_OUTBOXES; i++) assert_int_equal(other->outbox[i].owner, 0);
+}
+
+static void test_marks(void **state) {
+    (void)state;
+    engine_mode("checked");
+    hak_option_init();
+    struct hak_heap *owner = hak_heap_make(HAK_HEAP_THREAD), *other = hak_heap_make(HAK_HEAP_THREAD);
+    struct hak_block *a = take(owner, 4), *b = take(owner, 4);
+    hak_remote_free(other, a, hak_map_tag(a));
+    hak_remote_free_now(b, hak_map_tag(b));
+    assert_int_equal(a->mark, owner->mark);
+    assert_int_equal(b->mark, owner->mark);
+    hak_remote_send_all(other);
+    hak_remote_drain(owner);
+    engine_check_heaps();
+}
+
+/* ---- Threads ----------------------------------------------------------------------------------- */
+
+enum { SENDERS = 3, BLOCKS = 6000 };
+
+static struct hak_block *sent[SENDERS][BLOCKS];
+static struct hak_heap *receiver, *sender_heap[SENDERS];
+
+static void *send(void *argument) {
+    struct hak_heap *heap = argument;
+    size_t index = heap == sender_heap[0] ? 0 : heap == sender_heap[1] ? 1 : 2;
+    for (int i = 0; i < BLOCKS; i++) {
+        struct hak_block *block = sent[index][i];
+        engine_fill(block, hak_class_table[hak_tag_class(hak_map_tag(block))].block_bytes, 7);
+        if (i % 100 == 99) hak_remote_free_now(block, hak_map_tag(block));
+        else hak_remote_free(heap, block, hak_map_tag(block));
+    }
+    hak_remote_send_all(heap);
+    return NULL;
+}
+
+static void test_threads(void **state) {
+    (void)state;
+    pthread_t thread[SENDERS];
+    receiver = make(HAK_HEAP_THREAD);
+    for (int i = 0; i < SENDERS; i++) {
+        sender_heap[i] = make(HAK_HEAP_THREAD);
+        for (int j = 0; j < BLOCKS; j++) sent[i][j] = take(receiver, 1 + (unsigned)j % 30);
+    }
+    hak_bin_flush_all(receiver);
+    for (int i = 0; i < SENDERS; i++) pthread_create(&thread[i], NULL, send, sender_heap[i]);
+    while (receiver->counts.remote_drained < SENDERS * BLOCKS) {
+        hak_remote_drain(receiver);
+        hak_bin_flush(receiver, 1 + (unsigned)receiver->counts.flushed % 30, 0, HAK_BATCH_MAX);
+    }
+    for (int i = 0; i < SENDERS; i++) pthread_join(thread[i], NULL);
+    assert_int_equal(receiver->counts.remote_drained, SENDERS * BLOCKS);
+    hak_bin_flush_all(receiver);
+    atomic_store(&receiver->inbox_bytes, 0); /* an estimate while threads run */
+    engine_check_empty();
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        ISOLATED(test_chains),
+        ISOLATED(test_bytes),
+        ISOLATED(test_outboxes_are_shared),
+        ISOLATED(test_drain_is_bounded),
+        ISOLATED(test_second_chain_waits),
+        ISOLATED(test_forwarded),
+        ISOLATED(test_locked_heaps_get_theirs_at_once),
+        ISOLATED(test_marks),
+        ISOLATED(test_threads),
+    };
+    return cmocka_run_group_tests_name("heap/remote", tests, NULL, NULL);
+}
