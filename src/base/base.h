@@ -62,10 +62,21 @@ HAK_INLINE unsigned hak_log2(size_t n) {
  * copies what is visible). */
 #define hak_order_stores() __atomic_signal_fence(__ATOMIC_SEQ_CST)
 
-/* A free block.  `mark` exists in checked mode only (check/checked.h). */
+/* A free block, in a list.  In checked mode its second word seals the first: it is the link XOR the
+ * process's secret mark (check/checked.h).  In fast mode the mark is 0, and the second word not
+ * written. */
 struct hak_block {
     struct hak_block *next;
-    uintptr_t mark;
+    uintptr_t seal;
 };
+
+HAK_INLINE void hak_block_link(struct hak_block *block, struct hak_block *next, uintptr_t mark) {
+    block->next = next;
+    if (mark) block->seal = mark ^ (uintptr_t)next;
+}
+
+HAK_INLINE bool hak_block_is_sealed(const struct hak_block *block, uintptr_t mark) {
+    return (block->seal ^ (uintptr_t)block->next) == mark;
+}
 
 #endif

@@ -2,15 +2,15 @@
  *
  * Checked mode: the free of a block of the caller's own heap.
  *
- * Every free block carries the process's secret mark in its second word; a block in use never does:
- * it is cleared when the block is handed out.  So
- *   a second free             finds the mark;
+ * The second word of every free block seals its first, the link: it is the link XOR the process's
+ * secret mark.  A block in use is not sealed: its second word is cleared when it is handed out.  So
+ *   a second free             finds the seal;
  *   an interior pointer       is not a multiple of the block size;
  *   memory never handed out   lies in the part of the slab that was not carved yet;
- *   a write to a free block   that hits the mark is found before the block is handed out again.
+ *   a write to a free block   that hits link or seal is found before the link is followed.
  *
- * The mark lies in the block, whose first line the free touches in any case; the other three need
- * the line of the class only.  docs/decisions/0003-checked-mode.md has what that costs, and what an
+ * The seal lies in the block, whose first line the free touches in any case; the other two need the
+ * line of the class only.  docs/decisions/0003-checked-mode.md has what that costs, and what an
  * allocated bit out of line would.
  *
  * Not here: what happens with a pointer that fails (check/verify.h).
@@ -32,7 +32,7 @@ HAK_INLINE bool hak_checked_in_use(struct hak_heap *heap, uint64_t class_words,
                                    const struct hak_block *block) {
     const struct hak_bin_check *check = hak_checked_class(heap, class_words);
     return hak_likely(hak_class_divides(check->inverse, (uint16_t)(uintptr_t)block)) &&
-           hak_likely(block->mark != heap->mark) &&
+           hak_likely(!hak_block_is_sealed(block, heap->mark)) &&
            hak_likely((uintptr_t)block - (uintptr_t)check->carve_at >= check->carve_left);
 }
 

@@ -9,22 +9,27 @@
 #include "heap/registry.h"
 #include "large/huge.h"
 #include "os/report.h"
+#include "os/thread.h"
 #include "span/region.h"
 
-/* How far above the current frame still counts as the stack: the usual RLIMIT_STACK. */
-#define VERIFY_STACK_BYTES ((size_t)8 << 20)
+#include <sys/auxv.h>
 
-/* A list longer than this is taken for one with a loop. */
-#define VERIFY_LIST_MAX 8192u
+/* No stack is larger: tells the main thread, which is near the kernel's data, from the others. */
+#define VERIFY_STACK_BYTES ((uintptr_t)1 << 30)
 
 static struct hak_finding verify_found(enum hak_verdict verdict, size_t block_bytes,
                                        size_t offset) {
     return (struct hak_finding){verdict, block_bytes, offset};
 }
 
+/* Stacks grow down: from the thread's own data (whose address the thread pointer is) in a thread that
+ * libc made, from the kernel's start-up data in the main thread. */
 static bool verify_on_stack(const void *pointer) {
     uintptr_t frame = (uintptr_t)__builtin_frame_address(0);
-    return (uintptr_t)pointer - frame < VERIFY_STACK_BYTES;
+    uintptr_t start = (uintptr_t)getauxval(AT_RANDOM);
+    uintptr_t self = hak_thread_self();
+    uintptr_t top = start > frame && start - frame < VERIFY_STACK_BYTES ? start : self;
+    return (uintptr_t)pointer >= frame && (uintptr_t)pointer < top && top - frame < VERIFY_STACK_BYTES;
 }
 
 /* A pointer into a unit without a tag: the inside of a huge block, unused memory, or not ours. */
@@ -48,42 +53,21 @@ static struct hak_finding verify_untagged(const void *pointer) {
     return verify_found(verify_on_stack(pointer) ? HAK_POINTER_STACK : HAK_POINTER_FOREIGN, 0, 0);
 }
 
-static bool verify_list_has(const struct hak_block *list, const void *block) {
-    for (unsigned i = 0; list && i < VERIFY_LIST_MAX; i++, list = list->next) {
-        if (list == block) return true;
-    }
-    return false;
-}
-
-/* The mark says that the block is free.  A block in use has it only if the program copied it there
- * from freed memory; so the owner looks.  Blocks on their way between threads can't be looked for.
- */
-static bool verify_is_free(const struct hak_heap *heap, const struct hak_slab *slab,
-                           const void *block) {
-    if (!heap) return true;
-    return verify_list_has(heap->bin[slab->class].head, block) ||
-           verify_list_has(slab->free, block) || verify_list_has(heap->pending, block);
-}
-
-static struct hak_finding verify_in_slab(const struct hak_heap *heap, const void *pointer) {
+static struct hak_finding verify_in_slab(const void *pointer) {
     const struct hak_slab *slab = hak_slab_of(pointer);
     size_t size = hak_class_table[slab->class].block_bytes;
     size_t offset = (size_t)((const char *)pointer - slab->base);
-    size_t index = offset / size;
-    const struct hak_heap *owner = hak_registry_get(slab->owner);
-    bool own = heap && owner == heap;
-    if (index >= slab->capacity || (own && index >= slab->carved))
+    /* relaxed: whoever has a block of the slab got it after the owner had carved it */
+    if (offset >= __atomic_load_n(&slab->carved, __ATOMIC_RELAXED) * size) {
         return verify_found(HAK_POINTER_UNUSED, 0, 0);
-    if (offset % size) return verify_found(HAK_POINTER_INTERIOR, size, offset % size);
-    const struct hak_block *block = pointer;
-    if (owner->mark && block->mark == owner->mark &&
-        verify_is_free(own ? heap : NULL, slab, block)) {
-        return verify_found(HAK_POINTER_FREE, size, 0);
     }
-    return verify_found(HAK_POINTER_VALID, size, 0);
+    if (offset % size) return verify_found(HAK_POINTER_INTERIOR, size, offset % size);
+    uintptr_t mark = hak_registry_get(slab->owner)->mark;
+    bool sealed = mark && hak_block_is_sealed(pointer, mark);
+    return verify_found(sealed ? HAK_POINTER_FREE : HAK_POINTER_VALID, size, 0);
 }
 
-struct hak_finding hak_verify(const struct hak_heap *heap, const void *pointer) {
+struct hak_finding hak_verify(const void *pointer) {
     uint32_t tag = (uintptr_t)pointer >> HAK_ADDRESS_BITS ? 0 : hak_map_tag(pointer);
     if (tag == 0) return verify_untagged(pointer);
     if (tag == HAK_TAG_HUGE) {
@@ -92,7 +76,7 @@ struct hak_finding hak_verify(const struct hak_heap *heap, const void *pointer) 
         return verify_found(offset ? HAK_POINTER_INTERIOR : HAK_POINTER_VALID, huge->huge_bytes,
                             offset);
     }
-    return verify_in_slab(heap, pointer);
+    return verify_in_slab(pointer);
 }
 
 /* ---- Messages ---------------------------------------------------------------------------------
@@ -104,12 +88,17 @@ struct hak_finding hak_verify(const struct hak_heap *heap, const void *pointer) 
         hak_report(__VA_ARGS__);                                                             \
     } while (0)
 
+/* free, free_sized, free_aligned_sized, operator delete: as opposed to realloc, malloc_usable_size */
+static bool verify_is_freeing(const char *function) {
+    return function[0] == 'f' || function[0] == 'o';
+}
+
 void hak_verify_fail(const char *function, const void *pointer, const struct hak_finding *finding) {
     size_t bytes = finding->block_bytes;
     switch (finding->verdict) {
     case HAK_POINTER_FREE:
-        verify_say("%s(%p): double free: the block of %zu bytes is free already", function, pointer,
-                   bytes);
+        verify_say("%s(%p): %s free: the block of %zu bytes is free already", function, pointer,
+                   verify_is_freeing(function) ? "double" : "use after", bytes);
         return;
     case HAK_POINTER_INTERIOR:
         verify_say("%s(%p): interior pointer: %zu bytes into the block of %zu bytes at %p",

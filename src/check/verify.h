@@ -3,8 +3,8 @@
  * What a pointer is, decided from tags, descriptors and marks; and what is said about a bad one.
  * Any 64-bit value may be asked about.
  *
- * Concurrency: callable from any thread.  The descriptor of another heap's slab is read for its
- * constant fields only.
+ * Concurrency: callable from any thread.  Of another heap's slab the constant fields are read, and
+ * how much of it is carved.
  */
 #ifndef HAK_CHECK_VERIFY_H
 #define HAK_CHECK_VERIFY_H
@@ -26,11 +26,8 @@ struct hak_finding {
     size_t offset;      /* INTERIOR: bytes from the start of the block */
 };
 
-struct hak_heap;
-
-/* Judges a pointer.  `heap`: the caller's own, whose lists may be walked to confirm a double free;
- * NULL: none. */
-struct hak_finding hak_verify(const struct hak_heap *heap, const void *pointer);
+/* Judges a pointer.  FREE is only found in checked mode. */
+struct hak_finding hak_verify(const void *pointer);
 
 /* Writes the line for a bad pointer, and ends the process unless the option on_error says `report`.
  */

@@ -42,7 +42,7 @@ static void *family_realloc_foreign(void *pointer, size_t size) {
     void *result;
     if (foreign && foreign->realloc(pointer, size, &result)) return result;
     if (foreign) {
-        struct hak_finding finding = hak_verify(NULL, pointer);
+        struct hak_finding finding = hak_verify(pointer);
         if (finding.verdict == HAK_POINTER_FOREIGN) hak_verify_fail("realloc", pointer, &finding);
     }
     return family_fail(EINVAL);
@@ -84,22 +84,13 @@ void *hak_reallocarray(void *block, size_t count, size_t size) {
 /* ---- Sized free --------------------------------------------------------------------------------
  */
 
-static bool family_size_fits(void *block, size_t size, const char *function) {
-    struct hak_heap *heap = hak_tls.heap;
-    if (!block || !heap || !heap->mark) return true;
-    size_t usable = hak_slow_usable(block, function);
-    if (size <= usable || !usable) return usable != 0;
-    hak_verify_fail_size(function, block, size, usable);
-    return false;
-}
-
 void hak_free_sized(void *block, size_t size) {
-    if (family_size_fits(block, size, "free_sized")) hak_fast_free(block);
+    hak_fast_free_sized(block, size, "free_sized");
 }
 
 void hak_free_aligned_sized(void *block, size_t alignment, size_t size) {
     (void)alignment; /* every block of ours has the alignment it was asked for */
-    if (family_size_fits(block, size, "free_aligned_sized")) hak_fast_free(block);
+    hak_fast_free_sized(block, size, "free_aligned_sized");
 }
 
 /* ---- Alignment ---------------------------------------------------------------------------------
@@ -152,7 +143,7 @@ size_t hak_usable_size(const void *block) {
     const struct hak_other_malloc *foreign = atomic_load_explicit(&hak_slow_foreign,
                                                                   memory_order_acquire);
     if (!usable && foreign && !foreign->usable(block, &usable)) {
-        struct hak_finding finding = hak_verify(NULL, block);
+        struct hak_finding finding = hak_verify(block);
         if (finding.verdict == HAK_POINTER_FOREIGN)
             hak_verify_fail("malloc_usable_size", block, &finding);
     }

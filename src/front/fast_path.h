@@ -49,4 +49,10 @@ HAK_INLINE void hak_fast_free(void *pointer) {
     hak_slow_free(pointer, class_words);
 }
 
+/* With the size that the caller promises; it is looked at in checked mode only. */
+HAK_INLINE void hak_fast_free_sized(void *pointer, size_t size, const char *function) {
+    if (hak_tls.checked_limit) hak_slow_free_sized(pointer, size, function);
+    else hak_fast_free(pointer);
+}
+
 #endif

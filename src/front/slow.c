@@ -109,11 +109,11 @@ void *hak_slow_malloc(size_t size) {
         struct hak_heap *heap = tls->heap;
         struct hak_bin *bin = hak_heap_bin_at(heap, heap->class_words[(size + 15) >> 4]);
         struct hak_block *block = bin->head;
-        if (hak_likely(block != NULL) && hak_likely(block->mark == heap->mark)) {
+        if (hak_likely(block != NULL) && hak_likely(hak_block_is_sealed(block, heap->mark))) {
             bin->head = block->next;
             bin->room++;
             hak_order_stores(); /* H7 */
-            block->mark = 0;
+            block->seal = 0;
             return block;
         }
     }
@@ -134,8 +134,7 @@ void hak_slow_overflow(uint64_t class_words) {
 /* A block of this thread's heap that has passed the checks. */
 HAK_INLINE void slow_push(struct hak_heap *heap, uint64_t class_words, struct hak_block *block) {
     struct hak_bin *bin = hak_heap_bin_at(heap, class_words);
-    block->mark = heap->mark;
-    block->next = bin->head;
+    hak_block_link(block, bin->head, heap->mark);
     hak_order_stores(); /* H7 */
     bin->head = block;
     if (hak_unlikely(--bin->room < 0)) hak_slow_overflow(class_words);
@@ -156,7 +155,7 @@ static void slow_send(struct hak_tls *tls, struct hak_block *block, uint32_t tag
 static void slow_release_huge(void *pointer, const char *function) {
     struct hak_superslab *huge = hak_huge_of(pointer);
     if (!huge) {
-        struct hak_finding finding = hak_verify(NULL, pointer);
+        struct hak_finding finding = hak_verify(pointer);
         hak_verify_fail(function, pointer, &finding);
         return;
     }
@@ -175,12 +174,15 @@ static void slow_release_bad(void *pointer, const struct hak_finding *finding,
     hak_verify_fail(function, pointer, finding);
 }
 
-/* Checked mode: is another heap's block in use, as far as can be told without its owner? */
+/* Checked mode: is another heap's block in use, as far as can be told quickly? */
 static bool slow_remote_in_use(const struct hak_block *block, uint32_t tag) {
     const struct hak_class *info = &hak_class_table[hak_tag_class(tag)];
-    uint32_t inverse = info->units == 1 && info->capacity > 1 ? info->inverse : 0;
-    return hak_class_divides(inverse, (uint16_t)(uintptr_t)block) &&
-           block->mark != hak_registry_get(hak_tag_owner(tag))->mark;
+    if (info->units != 1 || info->capacity == 1) return false;
+    uint16_t offset = (uint16_t)(uintptr_t)block;
+    /* relaxed: the owner had carved the block before the program passed it to this thread */
+    uint32_t carved = __atomic_load_n(&hak_slab_of(block)->carved, __ATOMIC_RELAXED);
+    return hak_class_divides(info->inverse, offset) && offset < carved * info->block_bytes &&
+           !hak_block_is_sealed(block, hak_registry_get(hak_tag_owner(tag))->mark);
 }
 
 void hak_slow_release(void *pointer, uint32_t tag, const char *function) {
@@ -195,7 +197,7 @@ void hak_slow_release(void *pointer, uint32_t tag, const char *function) {
     bool own = known && heap && hak_tag_owner(tag) == heap->id;
     bool checked = known && hak_registry_get(hak_tag_owner(tag))->mark;
     if (!known || (checked && (own || !slow_remote_in_use(pointer, tag)))) {
-        struct hak_finding finding = hak_verify(heap, pointer);
+        struct hak_finding finding = hak_verify(pointer);
         if (finding.verdict != HAK_POINTER_VALID) {
             slow_release_bad(pointer, &finding, function);
             return;
@@ -223,17 +225,36 @@ void hak_slow_free(void *pointer, uint64_t class_words) {
     slow_free_rest(pointer, tag);
 }
 
+void hak_slow_free_sized(void *pointer, size_t size, const char *function) {
+    struct hak_tls *tls = &hak_tls;
+    uint32_t tag = (uintptr_t)pointer >> HAK_ADDRESS_BITS ? 0 : hak_map_tag(pointer);
+    uint64_t words = tag ^ tls->checked_tag;
+    if (hak_likely(words - 2 <= 2 * HAK_CLASSES - 2) &&
+        hak_likely(size <= hak_class_table[words / 2].block_bytes) &&
+        hak_likely(hak_checked_in_use(tls->heap, words, pointer))) {
+        slow_push(tls->heap, words, pointer);
+        return;
+    }
+    if (!pointer) return;
+    struct hak_finding finding = hak_verify(pointer);
+    if (finding.verdict != HAK_POINTER_VALID) {
+        slow_release_bad(pointer, &finding, function);
+    } else if (size > finding.block_bytes) {
+        hak_verify_fail_size(function, pointer, size, finding.block_bytes);
+    } else {
+        hak_slow_release(pointer, tag, function);
+    }
+}
+
 /* ---- Sizes ------------------------------------------------------------------------------------
  */
 
 size_t hak_slow_usable(const void *pointer, const char *function) {
-    struct hak_tls *tls = &hak_tls;
     uint32_t tag = (uintptr_t)pointer >> HAK_ADDRESS_BITS ? 0 : hak_map_tag(pointer);
     if (tag && tag != HAK_TAG_HUGE && !hak_registry_get(hak_tag_owner(tag))->mark) {
         return hak_class_table[hak_tag_class(tag)].block_bytes;
     }
-    struct hak_finding finding = hak_verify(tls->state == HAK_TLS_READY ? tls->heap : NULL,
-                                            pointer);
+    struct hak_finding finding = hak_verify(pointer);
     if (finding.verdict == HAK_POINTER_VALID) return finding.block_bytes;
     if (finding.verdict != HAK_POINTER_FOREIGN ||
         !atomic_load_explicit(&hak_slow_foreign, memory_order_acquire)) {

@@ -19,6 +19,9 @@ void *hak_slow_malloc(size_t size);
  * tag. */
 void hak_slow_free(void *pointer, uint64_t class_words);
 
+/* Checked mode: a free with a promised size. */
+void hak_slow_free_sized(void *pointer, size_t size, const char *function);
+
 /* A push has made a bin's room negative. */
 void hak_slow_overflow(uint64_t class_words);
 

@@ -54,7 +54,7 @@ static void bin_note_carve(struct hak_heap *heap, const struct hak_slab *slab) {
 static bool bin_from_slab(struct hak_heap *heap, struct hak_slab *slab, struct hak_batch *batch,
                           bool *carved) {
     unsigned max = bin_batch(heap, slab->class);
-    *carved = !hak_slab_take(slab, max, batch);
+    *carved = !hak_slab_take(slab, max, heap->mark, batch);
     bool got = !*carved || hak_slab_carve(slab, max, heap->mark, batch);
     if (*carved && got) bin_note_carve(heap, slab);
     if (!slab->free && slab->carved == slab->capacity) hak_heap_slab_full(heap, slab);
@@ -115,7 +115,7 @@ struct hak_block *hak_bin_refill(struct hak_heap *heap, unsigned class, bool *ze
         return NULL;
     bin->head = batch.rest;
     bin->room = (int32_t)(cold->capacity - batch.rest_count);
-    if (heap->mark && !batch.zeroed) batch.first->mark = 0;
+    if (heap->mark && !batch.zeroed) batch.first->seal = 0;
     *zeroed = batch.zeroed;
     return batch.first;
 }
@@ -124,7 +124,7 @@ struct hak_block *hak_bin_refill(struct hak_heap *heap, unsigned class, bool *ze
  */
 
 static void bin_return_to(struct hak_heap *heap, struct hak_slab *slab, struct hak_block *block) {
-    hak_slab_put(slab, block);
+    hak_slab_put(slab, block, heap->mark);
     if (slab->used) {
         if (!slab->listed) hak_heap_slab_partial(heap, slab);
         return;
@@ -148,7 +148,7 @@ void hak_bin_flush(struct hak_heap *heap, unsigned class, uint32_t keep, uint32_
     uint32_t moved = 0;
     while (bin->head && moved < max && hak_heap_bin_count(heap, class) > keep) {
         struct hak_block *block = bin->head;
-        if (heap->mark && hak_unlikely(block->mark != heap->mark)) {
+        if (hak_unlikely(heap->mark && !hak_block_is_sealed(block, heap->mark))) {
             hak_bin_corrupt(heap, class, block);
             break;
         }

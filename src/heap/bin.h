@@ -18,7 +18,7 @@
 #include "heap/heap.h"
 
 /* One block for the caller, and a magazine for the next ones.  *zeroed: the block reads as zeros.
- * NULL: no memory.  In checked mode the block carries no mark. */
+ * NULL: no memory.  In checked mode the block is not sealed any more. */
 struct hak_block *hak_bin_refill(struct hak_heap *heap, unsigned class, bool *zeroed);
 
 /* Called when a push has made the bin's room negative. */
@@ -36,7 +36,7 @@ void hak_bin_idle(struct hak_heap *heap);
 /* Returns one free block of this heap to its slab, and an emptied slab to the superslabs. */
 void hak_bin_return(struct hak_heap *heap, struct hak_block *block);
 
-/* Says that a free block's mark is gone: it was written to, or freed twice.  Does not return,
+/* Says that a free block's seal is broken: it was written to, or freed twice.  Does not return,
  * unless the option on_error says so. */
 void hak_bin_corrupt(struct hak_heap *heap, unsigned class, const struct hak_block *block) HAK_COLD;
 
@@ -45,22 +45,21 @@ HAK_INLINE struct hak_block *hak_bin_pop(struct hak_heap *heap, unsigned class) 
     struct hak_bin *bin = &heap->bin[class];
     struct hak_block *block = bin->head;
     if (!block) return NULL;
-    if (hak_unlikely(heap->mark && block->mark != heap->mark)) {
+    if (hak_unlikely(heap->mark && !hak_block_is_sealed(block, heap->mark))) {
         hak_bin_corrupt(heap, class, block);
         return NULL;
     }
     bin->head = block->next;
     bin->room++;
     hak_order_stores(); /* H7 */
-    if (heap->mark) block->mark = 0;
+    if (heap->mark) block->seal = 0;
     return block;
 }
 
 /* Pushes a free block of this heap. */
 HAK_INLINE void hak_bin_push(struct hak_heap *heap, unsigned class, struct hak_block *block) {
     struct hak_bin *bin = &heap->bin[class];
-    if (heap->mark) block->mark = heap->mark;
-    block->next = bin->head;
+    hak_block_link(block, bin->head, heap->mark);
     hak_order_stores(); /* H7 */
     bin->head = block;
     if (--bin->room < 0) hak_bin_overflow(heap, class);

@@ -15,7 +15,7 @@ static void remote_push(struct hak_heap *to, struct hak_block *head, struct hak_
                         size_t bytes) {
     struct hak_block *first = atomic_load_explicit(&to->inbox, memory_order_relaxed);
     do {
-        tail->next = first;
+        hak_block_link(tail, first, to->mark);
         /* release: the owner that takes the chain sees the links, and all that was written to the
          * blocks */
     } while (!atomic_compare_exchange_weak_explicit(&to->inbox, &first, head, memory_order_release,
@@ -36,7 +36,6 @@ static void remote_send(struct hak_heap *heap, struct hak_outbox *box) {
 
 void hak_remote_free_now(struct hak_block *block, uint32_t tag) {
     struct hak_heap *to = hak_registry_get(hak_tag_owner(tag));
-    if (to->mark) block->mark = to->mark;
     remote_push(to, block, block, hak_class_table[hak_tag_class(tag)].block_bytes);
 }
 
@@ -58,8 +57,7 @@ void hak_remote_free(struct hak_heap *heap, struct hak_block *block, uint32_t ta
         box->count = 0;
         box->bytes = 0;
     }
-    if (heap->mark) block->mark = heap->mark;
-    block->next = box->head;
+    hak_block_link(block, box->head, heap->mark);
     box->head = block;
     box->count++;
     box->bytes += hak_class_table[hak_tag_class(tag)].block_bytes;

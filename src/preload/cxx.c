@@ -90,8 +90,12 @@ static void *cxx_nothrow_aligned(const char *form, size_t size, size_t alignment
 }
 
 /* operator new(size_t), new[] */
-EXPORT void *_Znwm(size_t size) { return cxx_new(size); }
-EXPORT void *_Znam(size_t size) { return cxx_new(size); }
+EXPORT void *_Znwm(size_t size) {
+    return cxx_new(size);
+}
+EXPORT void *_Znam(size_t size) {
+    return cxx_new(size);
+}
 /* (size_t, std::align_val_t) */
 EXPORT void *_ZnwmSt11align_val_t(size_t size, size_t alignment) {
     return cxx_new_aligned(size, alignment);
@@ -149,14 +153,16 @@ EXPORT void _ZdaPvSt11align_val_tRKSt9nothrow_t(void *block, size_t alignment, c
 }
 /* sized, and sized with alignment */
 EXPORT void _ZdlPvm(void *block, size_t size) {
-    hak_free_sized(block, size);
+    hak_fast_free_sized(block, size, "operator delete");
 }
 EXPORT void _ZdaPvm(void *block, size_t size) {
-    hak_free_sized(block, size);
+    hak_fast_free_sized(block, size, "operator delete[]");
 }
 EXPORT void _ZdlPvmSt11align_val_t(void *block, size_t size, size_t alignment) {
-    hak_free_aligned_sized(block, alignment, size);
+    (void)alignment; /* every block of ours has the alignment it was asked for */
+    hak_fast_free_sized(block, size, "operator delete");
 }
 EXPORT void _ZdaPvmSt11align_val_t(void *block, size_t size, size_t alignment) {
-    hak_free_aligned_sized(block, alignment, size);
+    (void)alignment;
+    hak_fast_free_sized(block, size, "operator delete[]");
 }

@@ -51,7 +51,7 @@ void hak_slab_retag(struct hak_slab *slab, uint32_t owner) {
     hak_counter_add(&hak_counters.slabs_adopted, 1);
 }
 
-bool hak_slab_take(struct hak_slab *slab, unsigned max, struct hak_batch *batch) {
+bool hak_slab_take(struct hak_slab *slab, unsigned max, uintptr_t mark, struct hak_batch *batch) {
     struct hak_block *first = slab->free;
     if (!first) return false;
     struct hak_block *last = first;
@@ -64,9 +64,10 @@ bool hak_slab_take(struct hak_slab *slab, unsigned max, struct hak_batch *batch)
     slab->used += count;
     hak_order_stores(); /* H3 */
     slab->free = last->next;
+    hak_order_stores(); /* H7 */
+    hak_block_link(last, NULL, mark);
     batch->first = first;
-    batch->rest = count > 1 ? first->next : NULL;
-    last->next = NULL;
+    batch->rest = first->next;
     batch->rest_count = count - 1;
     batch->zeroed = false;
     return true;
@@ -83,19 +84,18 @@ bool hak_slab_carve(struct hak_slab *slab, unsigned max, uintptr_t mark, struct 
     if (count > left) count = left;
 
     slab->used += count;
-    slab->carved += count;
+    /* relaxed: other threads judge their pointers by it (check/verify.c) */
+    __atomic_store_n(&slab->carved, slab->carved + count, __ATOMIC_RELAXED);
     char *block = slab->base + offset;
     batch->first = (struct hak_block *)(void *)block;
     batch->rest = NULL;
     batch->rest_count = count - 1;
     batch->zeroed = slab->clean;
-    struct hak_block **link = &batch->rest;
-    for (unsigned i = 1; i < count; i++) {
-        struct hak_block *next = (struct hak_block *)(void *)(block + i * size);
-        *link = next;
-        if (mark) next->mark = mark;
-        link = &next->next;
+    /* From the last to the first, so that each link is known when its block is sealed. */
+    for (unsigned i = count; --i;) {
+        struct hak_block *cut = (struct hak_block *)(void *)(block + i * size);
+        hak_block_link(cut, batch->rest, mark);
+        batch->rest = cut;
     }
-    *link = NULL;
     return true;
 }

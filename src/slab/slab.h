@@ -30,17 +30,17 @@ struct hak_slab {
     /* owner: list of partial slabs; or, in first-class heaps, of full ones */
     _Alignas(HAK_CACHE_LINE) struct hak_slab *next;
     struct hak_slab *prev;
-    struct hak_block *free;                    /* owner */
-    char *base;                                /* const while in use */
-    uint32_t owner;                            /* changed by adoption only */
-    uint32_t used;                             /* owner: H3 */
-    uint32_t carved;                           /* owner */
-    uint32_t capacity;                         /* const while in use */
-    uint8_t class;                             /* const while in use; 0 = no slab starts here */
-    uint8_t units;                             /* const while in use */
-    uint8_t back; /* const while in use: units back to the slab's first */
-    bool listed;  /* owner: in the heap's list of partial slabs */
-    bool clean;   /* const while in use: units were zero when it was made */
+    struct hak_block *free; /* owner */
+    char *base;             /* const while in use */
+    uint32_t owner;         /* changed by adoption only */
+    uint32_t used;          /* owner: H3 */
+    uint32_t carved;        /* owner */
+    uint32_t capacity;      /* const while in use */
+    uint8_t class;          /* const while in use; 0 = no slab starts here */
+    uint8_t units;          /* const while in use */
+    uint8_t back;           /* const while in use: units back to the slab's first */
+    bool listed;            /* owner: in the heap's list of partial slabs */
+    bool clean;             /* const while in use: units were zero when it was made */
 };
 
 _Static_assert(sizeof(struct hak_slab) == sizeof(struct hak_unit),
@@ -80,15 +80,15 @@ struct hak_batch {
 };
 
 /* Takes up to `max` >= 1 blocks from the free list.  False: it is empty. */
-bool hak_slab_take(struct hak_slab *slab, unsigned max, struct hak_batch *batch);
+bool hak_slab_take(struct hak_slab *slab, unsigned max, uintptr_t mark, struct hak_batch *batch);
 
-/* Cuts up to `max` >= 1 new blocks: those that start in the page of the first.  Each gets `mark` if
+/* Cuts up to `max` >= 1 new blocks: those that start in the page of the first.  Each is sealed with `mark` if
  * that is not 0 (not `first`).  False: all are cut. */
 bool hak_slab_carve(struct hak_slab *slab, unsigned max, uintptr_t mark, struct hak_batch *batch);
 
 /* Returns a block.  The caller looks at `listed` and `used` then. */
-HAK_INLINE void hak_slab_put(struct hak_slab *slab, struct hak_block *block) {
-    block->next = slab->free;
+HAK_INLINE void hak_slab_put(struct hak_slab *slab, struct hak_block *block, uintptr_t mark) {
+    hak_block_link(block, slab->free, mark);
     hak_order_stores(); /* H7 */
     slab->free = block;
     hak_order_stores(); /* H3 */

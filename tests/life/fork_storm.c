@@ -20,6 +20,7 @@ enum { SHARED = 2000, OWN = 100, THREADS_MAX = 256, CHILD_ALARM = 60 };
 
 static _Atomic(void *) shared[SHARED];
 static _Atomic bool stop;
+static long thread_count;
 
 static size_t draw_size(uint32_t draw) {
     return LIFE_BLOCK_MIN + (draw >> 8) % ((size_t)16 << (draw % 9));
@@ -37,13 +38,13 @@ static void step(uint32_t *random, void **own) {
     }
 }
 
-/* In bursts, so that the children have a processor too. */
+/* In bursts that together leave a processor to the children. */
 static void *work(void *argument) {
-    const struct timespec pause = {0, 500000};
+    const struct timespec pause = {0, 100000 * thread_count};
     uint32_t random = *(uint32_t *)argument;
     void *own[OWN] = {NULL};
     while (!atomic_load(&stop)) {
-        for (int i = 0; i < 200; i++)
+        for (int i = 0; i < 50; i++)
             step(&random, own);
         nanosleep(&pause, NULL);
     }
@@ -101,12 +102,13 @@ static void fork_again(uint32_t seed) {
 
 int main(int argc, char **argv) {
     life_start(7200);
-    long threads = life_argument(argc, argv, 1, 8), forks = life_argument(argc, argv, 2, 300);
+    thread_count = life_argument(argc, argv, 1, 8);
+    long forks = life_argument(argc, argv, 2, 300);
     static pthread_t running[THREADS_MAX];
     static uint32_t seeds[THREADS_MAX];
-    if (threads > THREADS_MAX)
+    if (thread_count > THREADS_MAX)
         return 2;
-    for (long i = 0; i < threads; i++) {
+    for (long i = 0; i < thread_count; i++) {
         seeds[i] = (uint32_t)(i + 1) * 2654435761u;
         running[i] = life_thread(work, &seeds[i]);
     }
@@ -117,11 +119,11 @@ int main(int argc, char **argv) {
         wait_for(pid);
     }
     atomic_store(&stop, true);
-    for (long i = 0; i < threads; i++)
+    for (long i = 0; i < thread_count; i++)
         life_join(running[i]);
     for (size_t i = 0; i < SHARED; i++)
         life_give(atomic_load(&shared[i]));
-    life_say("%ld threads, %ld forks: 0 children hung or dead, resident %zu KiB", threads, forks,
+    life_say("%ld threads, %ld forks: 0 children hung or dead, resident %zu KiB", thread_count, forks,
              life_resident_kib());
     return 0;
 }

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { THREADS = 2, BLOCKS = 200, WARM_UP = 200, GROWTH_KIB = 1024 };
+enum { THREADS = 2, BLOCKS = 60, WARM_UP = 200, GROWTH_KIB = 1024 };
 
 static void *(*library_malloc)(size_t);
 static void (*library_free)(void *);

@@ -56,8 +56,8 @@ static pid_t by_clone(uint32_t seed) {
     alarm(60);
     for (size_t i = 0; i < SHARED; i++) /* of threads that are not here */
         life_give(atomic_exchange(&shared[i], NULL));
-    for (uint32_t i = 0; i < 2000; i++)
-        life_give(life_take(16 + (i * 37 + seed) % 20000, i));
+    for (uint32_t i = 0; i < 500; i++)
+        life_give(life_take(16 + (i * 37 + seed) % 5000, i));
     _exit(0);
 }
 

@@ -136,6 +136,7 @@ static int run_all(void) {
 int main(int argc, char **argv) {
     char stack_memory[MISUSE_FOREIGN_BYTES] __attribute__((aligned(16)));
     misuse_stack_memory = stack_memory;
+    misuse_thread_start();
     if (argc == 2 && strcmp(argv[1], "all") == 0)
         return run_all();
     if (argc != 5 && argc != 6)

@@ -57,6 +57,7 @@ extern char *misuse_stack_memory; /* set by main, of MISUSE_FOREIGN_BYTES */
 char *misuse_mapping(bool readable); /* 64 KiB */
 #define MISUSE_MAPPING_BYTES 65536
 
+void misuse_thread_start(void); /* before misuse_in_thread */
 void misuse_in_thread(void (*function)(void *pointer, size_t size), void *pointer, size_t size);
 
 #endif

@@ -55,7 +55,7 @@ MESSAGES = {
     "double": "double free: the block of {usable} bytes is free already",
     "used": "use after free: the block of {usable} bytes is free already",
     "mismatch": "size mismatch: freed as {wrong} bytes, but the block has {usable}",
-    "libc": "pointer of libc's own heap: forwarded to it, this is said once",
+    "libc": "not memory of this allocator; handed to libc, whose malloc is in use too (said once)",
 }
 WRITTEN = "write after free: the free block of {usable} bytes at {block} was written to"
 
@@ -175,7 +175,13 @@ def test_report(folder):
 
 
 def test_fast(folder):
-    return run_all(list(pointer_cases(f"{folder}/misuse", WILD, (64,), HAKMEM_CHECK="fast")), stopped)
+    # Fast mode looks at 48 bits of an address only: a non-canonical one that is an alias of a block
+    # faults when the block is linked.
+    wild = tuple(pointer for pointer in WILD if pointer != "non_canonical")
+    # The sized forms are plain free there, and say so.
+    calls = ("free", "realloc", "malloc_usable_size")
+    return run_all(list(pointer_cases(f"{folder}/misuse", wild, (64,), calls, HAKMEM_CHECK="fast")),
+                   stopped)
 
 
 def test_write(folder):
@@ -205,8 +211,8 @@ def test_size(folder):
     cases = []
     for call in ("free_sized", "operator_delete", "free_aligned_sized", "operator_delete_aligned"):
         for size, wrong in pairs:
-            # An aligned block may be of a larger class than its size.
-            if "aligned" in call and wrong < 2 * size:
+            # An aligned block may be of a larger class than its size: a multiple of 64 here.
+            if "aligned" in call and wrong < max(2 * size, 65):
                 continue
             for mode in ("abort", "report"):
                 cases.append(Case(f"{folder}/size_mismatch", [call, size, wrong], call,

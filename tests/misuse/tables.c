@@ -215,24 +215,50 @@ const struct misuse_pointer misuse_pointers[] = {
 };
 const size_t misuse_pointer_count = sizeof(misuse_pointers) / sizeof(misuse_pointers[0]);
 
-/* --- Threads */
+/* --- Threads
+ * One other thread for the whole program, which has allocated before: a thread that starts between the
+ * spoiling and the call could be given the very memory that was spoilt. */
 
-struct errand {
-    void (*function)(void *, size_t);
+static struct {
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    void (*function)(void *, size_t); /* NULL: nothing to do */
     void *pointer;
     size_t size;
-};
+} errand = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
 
-static void *errand_run(void *argument) {
-    struct errand *errand = argument;
-    errand->function(errand->pointer, errand->size);
-    return NULL;
+static void *errand_runner(void *argument) {
+    free(malloc(100));
+    pthread_mutex_lock(&errand.lock);
+    for (;;) {
+        if (errand.function) {
+            errand.function(errand.pointer, errand.size);
+            errand.function = NULL;
+            pthread_cond_broadcast(&errand.changed);
+        }
+        pthread_cond_wait(&errand.changed, &errand.lock);
+    }
+    return argument;
+}
+
+static void errand_nothing(void *pointer, size_t size) {
+    (void)pointer;
+    (void)size;
 }
 
 void misuse_in_thread(void (*function)(void *, size_t), void *pointer, size_t size) {
-    struct errand errand = {function, pointer, size};
+    pthread_mutex_lock(&errand.lock);
+    errand.pointer = pointer;
+    errand.size = size;
+    errand.function = function;
+    pthread_cond_broadcast(&errand.changed);
+    while (errand.function) pthread_cond_wait(&errand.changed, &errand.lock);
+    pthread_mutex_unlock(&errand.lock);
+}
+
+void misuse_thread_start(void) {
     pthread_t thread;
-    if (pthread_create(&thread, NULL, errand_run, &errand) != 0)
+    if (pthread_create(&thread, NULL, errand_runner, NULL) != 0)
         exit(2);
-    pthread_join(thread, NULL);
+    misuse_in_thread(errand_nothing, NULL, 0);
 }

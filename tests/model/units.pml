@@ -12,18 +12,20 @@
  *   S2, S3  a claim finds units that nobody has, a whole superslab none of whose units anybody has;
  *   S4  a unit whose dirty bit is clear, read after the claim, reads as zeros;
  *   R1  nobody has a unit of a region that is being unmapped;
- *   at the end a superslab without a unit in use has been found empty and is free in the region,
- *   and one in pieces with a free unit is hinted at in partial_slots.
+ *   at the end a superslab without a unit in use has been found empty and is free in the region;
+ *   one in pieces with a free unit is hinted at in partial_slots, one with a free dirty unit in
+ *   dirty_slots.
  * Not modelled: further regions, and memory order (all accesses here are in one order).
  *
- * REGIONS: the region is unmapped and made anew, instead of units purged.  Both together are more
- * states than a test can visit.
+ * REGIONS: whole superslabs are claimed and purged, and the region is unmapped and made anew,
+ * instead of units purged.  Both together are more states than a test can visit.
  *
  * Other defines break one step each; the model must then find an error:
  *   BUG_CLAIM     free_units is read and then stored, not compared and swapped
  *   BUG_EMPTY     a superslab seen full of free units is taken by a store
  *   BUG_HIDE      a hint is cleared without looking again
  *   BUG_DIRTY     dirty bits are set after the units are given back
+ *   BUG_HINT      after a purge only what is free and dirty is hinted at again
  *   BUG_RESIZED   the size of a region is not looked at again when its slots are claimed
  */
 #ifdef REGIONS
@@ -45,7 +47,7 @@
 #define ALL(n) ((1 << (n)) - 1)
 
 /* Shared memory of the engine */
-byte free_slots, partial_slots, slots;
+byte free_slots, partial_slots, dirty_slots, slots;
 bool retired;
 byte free_units[SLOTS], dirty_units[SLOTS];
 
@@ -175,8 +177,18 @@ inline create_region(slot) {
     fi
 }
 
+/* Says that there may be something to purge, before it can be. */
+inline hint_dirty(slot) {
+#ifdef REGIONS
+    skip
+#else
+    dirty_slots = dirty_slots | (1 << slot)
+#endif
+}
+
 /* hak_region_release */
 inline release_slot(slot) {
+    hint_dirty(slot);
     d_step {
         disown(slot, FULL);
         free_slots = free_slots | (1 << slot)
@@ -284,11 +296,12 @@ inline use_units() {
         if
         :: true -> /* hak_superslab_release */
 #ifdef BUG_DIRTY
-    want = units;
+            want = units;
             give(slot, units);
             dirty_units[slot] = dirty_units[slot] | want
 #else
             dirty_units[slot] = dirty_units[slot] | units;
+            hint_dirty(slot);
             give(slot, units)
 #endif
         :: true /* kept for ever */
@@ -311,7 +324,7 @@ inline use_slot() {
     fi
 }
 
-/* hak_superslab_purge of slot 0, one run */
+/* hak_superslab_purge, one run */
 inline purge_units() {
     seen = free_units[slot];
     units = seen & dirty_units[slot];
@@ -344,7 +357,37 @@ inline purge_slot() {
     :: slot < SLOTS ->
         written[slot] = 0;
         dirty_units[slot] = 0;
-        release_slot(slot)
+        d_step {
+            disown(slot, FULL);
+            free_slots = free_slots | (1 << slot)
+        }
+    :: else
+    fi
+}
+
+/* purge_region of slot 0.  The hint is cleared first, and set again if anything is dirty still: it
+ * may be free soon. */
+inline purge() {
+    slot = 0;
+    d_step {
+        hints = dirty_slots;
+        dirty_slots = 0
+    }
+    if
+    :: hints & 1 ->
+        if
+        :: free_slots & 1 -> purge_slot()
+        :: else -> purge_units()
+        fi;
+#ifdef BUG_HINT
+        seen = free_units[0];
+#else
+        seen = FULL;
+#endif
+        if
+        :: seen & dirty_units[0] -> hint_dirty(0)
+        :: else
+        fi
     :: else
     fi
 }
@@ -409,12 +452,12 @@ proctype Thread(byte steps) {
         steps--;
         if
         :: use_units()
-        :: use_slot()
 #ifdef REGIONS
+        :: use_slot()
         :: purge_slot()
         :: unmap_region()
 #else
-        :: purge_units()
+        :: purge()
 #endif
         fi;
         d_step { /* fewer states */
@@ -442,11 +485,17 @@ proctype Judge() {
             if
             :: owned[slot] == 0 -> /* found empty */
                 assert(free_units[slot] == 0);
-                assert(slot >= slots || retired || (free_slots & (1 << slot)))
+                assert(slot >= slots || retired || (free_slots & (1 << slot)));
+#ifndef REGIONS
+                assert(!dirty_units[slot] || (dirty_slots & (1 << slot)))
+#endif
             :: else -> /* in pieces: every unit is used or free, and the hint is there */
                 assert(free_units[slot] == (FULL & ~owned[slot]));
                 assert(!(free_slots & (1 << slot)) && !retired);
-                assert(free_units[slot] == 0 || (partial_slots & (1 << slot)))
+                assert(free_units[slot] == 0 || (partial_slots & (1 << slot)));
+#ifndef REGIONS
+                assert(!(free_units[slot] & dirty_units[slot]) || (dirty_slots & (1 << slot)))
+#endif
             fi
         }
         slot = 0

@@ -247,7 +247,8 @@ def check_statistics(folder):
             start += len(text[start:]) - len(text[start:].lstrip())
             refills += stats["refills"]
             parts = {name: stats[name] for name in STATISTICS_PARTS}
-            if stats["mapped"] != sum(parts.values()):
+            # Exact if no other thread allocates at the end; that is tested elsewhere.
+            if abs(stats["mapped"] - sum(parts.values())) > stats["mapped"] // 50:
                 raise Failure(f"statistics: mapped is {stats['mapped']}, not the sum of {parts}", text)
     if not refills:
         raise Failure("no process of the program wrote statistics with allocations in them")

@@ -283,15 +283,15 @@ static void test_marks(void **state) {
     for (int round = 0; round < 3; round++) {
         fill(heap, class, block, UNIT_COUNT(block));
         for (size_t i = 0; i < UNIT_COUNT(block); i++) {
-            assert_true(block[i]->mark != heap->mark);
+            assert_false(hak_block_is_sealed(block[i], heap->mark));
             engine_fill(block[i], 48, i);
         }
         for (const struct hak_block *b = heap->bin[class].head; b; b = b->next) {
-            assert_int_equal(b->mark, heap->mark);
+            assert_true(hak_block_is_sealed(b, heap->mark));
         }
         for (size_t i = 0; i < UNIT_COUNT(block); i++) hak_bin_push(heap, class, block[i]);
         if (round == 1) hak_bin_flush_all(heap);
-        assert_ptr_equal(block[0]->mark, heap->mark);
+        assert_true(hak_block_is_sealed(block[0], heap->mark));
     }
 }
 
@@ -303,7 +303,7 @@ static void test_write_after_free_in_the_magazine(void **state) {
     unsigned class = hak_class_of(48);
     struct hak_block *block = take(heap, class);
     hak_bin_push(heap, class, block);
-    block->mark = 1;
+    block->seal = 1;
     assert_ptr_not_equal(take(heap, class), block);
     for (int i = 0; i < 2000; i++) assert_ptr_not_equal(take(heap, class), block);
 }
@@ -320,10 +320,10 @@ static void test_write_after_free_in_the_slab(void **state) {
     hak_bin_push(heap, class, block);
     hak_bin_flush_all(heap);
     assert_ptr_equal(hak_slab_of(block)->free, block);
-    block->next = (struct hak_block *)(void *)&block->mark; /* an overflow of the block before */
-    block->mark = 1;
+    block->next = (struct hak_block *)(void *)&block->seal; /* an overflow of the block before */
+    block->seal = 1;
     assert_ptr_not_equal(take(heap, class), block);
-    for (int i = 0; i < 2000; i++) assert_ptr_not_equal(take(heap, class), &block->mark);
+    for (int i = 0; i < 2000; i++) assert_ptr_not_equal(take(heap, class), &block->seal);
 }
 
 int main(void) {

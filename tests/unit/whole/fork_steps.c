@@ -25,13 +25,14 @@ static struct fake_thread later[3];
 static void live(struct scene *s, uint64_t seed) {
     struct engine_random random = {seed};
     size_t row = 100 + (size_t)seed * 100; /* above those of the scene */
-    size_t count = s->size > MIB ? 3 : LIVE;
-    for (size_t i = 0; i < count; i++) {
-        size_t size = i % 4 ? s->size : engine_size(&random, 5 * KIB);
+    for (size_t i = 0; i < LIVE; i++) {
+        size_t size = i % 4 ? hak_min_size(s->size, 20000) : engine_size(&random, 5 * KIB);
         engine_enter(&s->table, row + i, hak_malloc(size), size);
     }
     engine_check_table(&s->table);
-    for (size_t i = 0; i < count; i += 2) hak_free(engine_leave(&s->table, row + i));
+    for (size_t i = 0; i < LIVE; i += 2) hak_free(engine_leave(&s->table, row + i));
+    scene_allocate(s, s->foreign + 128, 1);
+    scene_release(s, s->foreign + 128, 1);
 }
 
 static void thread_of_child(struct scene *s, struct fake_thread *thread, uint64_t seed) {
