@@ -76,11 +76,11 @@ static _Noreturn void usage(const struct bench_argument *arguments, size_t count
     exit(STATUS_USAGE);
 }
 
-static bool parse_number(const char *text, size_t *value) {
+static bool parse_number(const char *text, size_t least, size_t *value) {
     char *end = NULL;
     errno = 0;
     unsigned long number = strtoul(text, &end, 0);
-    if (errno != 0 || end == text || *end != '\0' || *text == '-') return false;
+    if (errno != 0 || end == text || *end != '\0' || *text == '-' || number < least) return false;
     *value = number;
     return true;
 }
@@ -89,11 +89,14 @@ void bench_start(int argc, char **argv, const struct bench_argument *arguments, 
     const char *expect = NULL;
     size_t next = 0;
     for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--expect") == 0 && i + 1 < argc) expect = argv[++i];
-        else if (next == count || !parse_number(argv[i], arguments[next].value))
+        if (strcmp(argv[i], "--expect") == 0 && i + 1 < argc) {
+            expect = argv[++i];
+        } else if (next < count &&
+                   parse_number(argv[i], arguments[next].least, arguments[next].value)) {
+            next++;
+        } else {
             usage(arguments, count);
-        else if (*arguments[next].value < arguments[next].least) usage(arguments, count);
-        else next++;
+        }
     }
     prove_allocator(expect);
 }

@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 enum { SMALL, JSON, MIR, VM, KINDS };
-enum { SMALL_LIVE = 256, SMALL_FOR_EACH = 10, LARGE_MAX = 1110 };
+enum { SMALL_LIVE = 256, LARGE_MAX = 1000 + 100 + 10, SMALL_MAX = 10 * LARGE_MAX };
 
 struct step {
     uint32_t size;
@@ -36,11 +36,11 @@ static const struct scenario scenarios[] = {
     {"json", {[JSON] = 1000}},
     {"mir", {[MIR] = 100}},
     {"vm", {[VM] = 10}},
-    {"mixed", {[SMALL] = LARGE_MAX * SMALL_FOR_EACH, [JSON] = 1000, [MIR] = 100, [VM] = 10}},
+    {"mixed", {[SMALL] = SMALL_MAX, [JSON] = 1000, [MIR] = 100, [VM] = 10}},
 };
 
 /* Static, so that the plan takes no memory of the allocator. */
-static struct step plan[LARGE_MAX * (SMALL_FOR_EACH + 1)];
+static struct step plan[LARGE_MAX + SMALL_MAX];
 static unsigned char *small[SMALL_LIVE];
 static size_t page_bytes;
 

@@ -29,7 +29,8 @@ static bool verify_on_stack(const void *pointer) {
     uintptr_t start = (uintptr_t)getauxval(AT_RANDOM);
     uintptr_t self = hak_thread_self();
     uintptr_t top = start > frame && start - frame < VERIFY_STACK_BYTES ? start : self;
-    return (uintptr_t)pointer >= frame && (uintptr_t)pointer < top && top - frame < VERIFY_STACK_BYTES;
+    return (uintptr_t)pointer >= frame && (uintptr_t)pointer < top &&
+           top - frame < VERIFY_STACK_BYTES;
 }
 
 /* A pointer into a unit without a tag: the inside of a huge block, unused memory, or not ours. */

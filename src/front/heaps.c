@@ -84,7 +84,7 @@ static void heaps_flush(unsigned first, unsigned last) {
     struct hak_tls *tls = &hak_tls;
     if (tls->state != HAK_TLS_READY) return;
     struct hak_heap *heap = hak_heap_enter(tls);
-    while (hak_remote_drain(heap)) {
+    while (hak_remote_drain(heap, true)) {
     }
     hak_remote_send_all(heap);
     for (unsigned class = first; class <= last; class ++) {

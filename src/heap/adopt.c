@@ -37,7 +37,7 @@ static struct hak_heap *adopt_claimed(struct hak_heap *heap) {
 
 void hak_adopt_park(struct hak_heap *heap) {
     adopt_set_busy(heap, 1);
-    hak_remote_drain(heap);
+    hak_remote_drain(heap, false);
     hak_remote_send_all(heap);
     hak_bin_flush_all(heap);
     heap->thread = 0;
@@ -57,9 +57,10 @@ struct hak_slab *hak_adopt_slab_for(struct hak_heap *heap, unsigned class) {
     struct hak_heap *from = adopt_claimed(hak_registry_claim_any(HAK_PARKED_THREAD, cursor));
     if (!from) return NULL;
     atomic_store_explicit(&adopt_cursor, from->id, memory_order_relaxed);
-    hak_remote_drain(from);
+    hak_remote_drain(from, false);
+    /* Only the heap of a thread that is gone since a fork has blocks in its bins. */
     if (from->bin[class].head) hak_bin_flush(from, class, 0, HAK_BATCH_MAX);
-    struct hak_slab *slab = from->cold[class].partial;
+    struct hak_slab *slab = from->bin[class].head ? NULL : from->cold[class].partial;
     if (slab) {
         hak_heap_slab_remove(from, slab);
         from->check[class].carve_left = 0;
@@ -81,7 +82,7 @@ void hak_adopt_relieve(struct hak_heap *heap, struct hak_heap *to) {
         return;
     }
     adopt_claimed(to);
-    hak_remote_drain(to);
+    hak_remote_drain(to, false);
     hak_remote_send_all(to);
     adopt_release(to);
 }
@@ -92,7 +93,7 @@ void hak_adopt_collect(void) {
     for (uint32_t id = 1; id <= count; id++) {
         if (!hak_registry_claim(id, HAK_PARKED_THREAD)) continue;
         struct hak_heap *heap = adopt_claimed(hak_registry_get(id));
-        while (hak_remote_drain(heap)) {
+        while (hak_remote_drain(heap, false)) {
         }
         hak_remote_send_all(heap);
         hak_bin_flush_all(heap);
@@ -114,6 +115,7 @@ void hak_adopt_after_fork(void) {
             continue;
         }
         heap->torn = atomic_load_explicit(&heap->busy, memory_order_relaxed) != 0;
+        heap->thread = 0; /* a thread of this process may get the same address */
         if (heap->kind == HAK_HEAP_THREAD) hak_registry_park(id, HAK_PARKED_THREAD);
         else
             atomic_store_explicit(&heap->lock, 0,

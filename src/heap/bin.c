@@ -39,6 +39,16 @@ static unsigned bin_batch(const struct hak_heap *heap, unsigned class) {
     return half < HAK_BATCH_MAX ? half : HAK_BATCH_MAX;
 }
 
+static HAK_COLD void bin_report_broken(unsigned class, const struct hak_block *block) {
+    static const char text[] =
+        "malloc: write after free: the free block of %u bytes at %p was written to";
+    unsigned bytes = hak_class_table[class].block_bytes;
+    if (hak_option_int(HAK_OPTION_ON_ERROR) == HAK_ON_ERROR_ABORT) {
+        hak_die(text, bytes, (const void *)block);
+    }
+    hak_report(text, bytes, (const void *)block);
+}
+
 /* ---- Refill -----------------------------------------------------------------------------------
  */
 
@@ -54,7 +64,9 @@ static void bin_note_carve(struct hak_heap *heap, const struct hak_slab *slab) {
 static bool bin_from_slab(struct hak_heap *heap, struct hak_slab *slab, struct hak_batch *batch,
                           bool *carved) {
     unsigned max = bin_batch(heap, slab->class);
-    *carved = !hak_slab_take(slab, max, heap->mark, batch);
+    const struct hak_block *broken = NULL;
+    *carved = !hak_slab_take(slab, max, heap->mark, batch, &broken);
+    if (hak_unlikely(broken != NULL)) bin_report_broken(slab->class, broken);
     bool got = !*carved || hak_slab_carve(slab, max, heap->mark, batch);
     if (*carved && got) bin_note_carve(heap, slab);
     if (!slab->free && slab->carved == slab->capacity) hak_heap_slab_full(heap, slab);
@@ -103,7 +115,7 @@ struct hak_block *hak_bin_refill(struct hak_heap *heap, unsigned class, bool *ze
         cold->was_flushed = 0;
         bin_grow(heap, class);
     }
-    if (hak_remote_drain(heap)) {
+    if (hak_remote_drain(heap, true)) {
         struct hak_block *block = hak_bin_pop(heap, class);
         if (block) {
             heap->counts.refill_inbox++;
@@ -146,7 +158,7 @@ void hak_bin_flush(struct hak_heap *heap, unsigned class, uint32_t keep, uint32_
         NULL; /* of the last block: neighbours in the list are often neighbours in memory */
     uintptr_t unit = 0;
     uint32_t moved = 0;
-    while (bin->head && moved < max && hak_heap_bin_count(heap, class) > keep) {
+    while (bin->head && moved < max && (!keep || hak_heap_bin_count(heap, class) > keep)) {
         struct hak_block *block = bin->head;
         if (hak_unlikely(heap->mark && !hak_block_is_sealed(block, heap->mark))) {
             hak_bin_corrupt(heap, class, block);
@@ -161,6 +173,8 @@ void hak_bin_flush(struct hak_heap *heap, unsigned class, uint32_t keep, uint32_
         bin_return_to(heap, slab, block);
         moved++;
     }
+    /* The count may have been wrong: `room` and `head` change one after the other (fork). */
+    if (!bin->head) bin->room = (int32_t)heap->cold[class].capacity;
     heap->counts.flushed += moved;
     heap->cold[class].flushes++;
 }
@@ -202,10 +216,5 @@ void hak_bin_corrupt(struct hak_heap *heap, unsigned class, const struct hak_blo
     /* The rest of the list can't be trusted: it is given up, not followed. */
     heap->bin[class].head = NULL;
     heap->bin[class].room = (int32_t)heap->cold[class].capacity;
-    if (hak_option_int(HAK_OPTION_ON_ERROR) == HAK_ON_ERROR_ABORT) {
-        hak_die("malloc: write after free: the free block of %u bytes at %p was written to",
-                hak_class_table[class].block_bytes, (const void *)block);
-    }
-    hak_report("malloc: write after free: the free block of %u bytes at %p was written to",
-               hak_class_table[class].block_bytes, (const void *)block);
+    bin_report_broken(class, block);
 }

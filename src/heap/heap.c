@@ -37,7 +37,6 @@ void hak_heap_reset(struct hak_heap *heap) {
     heap->full = NULL;
     heap->huge = NULL;
     heap->torn = false;
-    atomic_store_explicit(&heap->busy, 0, memory_order_relaxed);
 }
 
 struct hak_heap *hak_heap_make(enum hak_heap_kind kind) {

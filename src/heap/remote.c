@@ -71,7 +71,7 @@ void hak_remote_send_all(struct hak_heap *heap) {
     }
 }
 
-bool hak_remote_drain(struct hak_heap *heap) {
+bool hak_remote_drain(struct hak_heap *heap, bool to_bins) {
     if (!heap->pending) {
         if (!atomic_load_explicit(&heap->inbox, memory_order_relaxed)) return false;
         /* acquire: pairs with the release in remote_push */
@@ -89,7 +89,7 @@ bool hak_remote_drain(struct hak_heap *heap) {
         if (hak_tag_owner(tag) != heap->id) { /* adopted by another heap since it was sent */
             heap->counts.forwarded++;
             hak_remote_free(heap, block, tag);
-        } else if (heap->bin[hak_tag_class(tag)].room > 0) {
+        } else if (to_bins && heap->bin[hak_tag_class(tag)].room > 0) {
             hak_bin_push(heap, hak_tag_class(tag), block);
         } else {
             hak_bin_return(heap, block);

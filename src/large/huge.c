@@ -74,11 +74,7 @@ void hak_huge_free(struct hak_superslab *huge) {
         hak_region_release(huge, huge->huge_slots);
         return;
     }
-    /* P4: if it can't be unmapped its memory at least goes back; the address space stays ours,
-     * unused. */
-    size_t bytes = huge->huge_bytes;
-    char *base = huge->base;
-    if (!hak_region_unmap_dedicated(huge)) hak_page_purge(base, bytes);
+    hak_region_unmap_dedicated(huge);
 }
 
 static struct hak_superslab *huge_resize_in_region(struct hak_superslab *huge, size_t bytes) {

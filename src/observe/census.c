@@ -82,7 +82,7 @@ CENSUS_RACY static void census_region(struct hak_census *census, struct hak_regi
         uint32_t dirty = atomic_load_explicit(&superslab->dirty_units, memory_order_relaxed);
         switch (atomic_load_explicit(&superslab->kind, memory_order_relaxed)) {
         case HAK_SUPERSLAB_FREE:
-            if (free >> slot & 1) census_free_units(census, ~(uint32_t)0, dirty);
+            if (region->slots && (free >> slot & 1)) census_free_units(census, ~(uint32_t)0, dirty);
             else census->waste += region->slots ? HAK_SUPERSLAB_BYTES : region->bytes;
             break;
         case HAK_SUPERSLAB_PIECES:

@@ -51,23 +51,32 @@ void hak_slab_retag(struct hak_slab *slab, uint32_t owner) {
     hak_counter_add(&hak_counters.slabs_adopted, 1);
 }
 
-bool hak_slab_take(struct hak_slab *slab, unsigned max, uintptr_t mark, struct hak_batch *batch) {
-    struct hak_block *first = slab->free;
-    if (!first) return false;
-    struct hak_block *last = first;
-    unsigned count = 1;
-    while (count < max && last->next) {
-        last = last->next;
-        __builtin_prefetch(last->next);
+bool hak_slab_take(struct hak_slab *slab, unsigned max, uintptr_t mark, struct hak_batch *batch,
+                   const struct hak_block **broken) {
+    struct hak_block *first = slab->free, *last = NULL, *next = first;
+    unsigned count = 0;
+    while (next && count < max) {
+        if (hak_unlikely(mark && !hak_block_is_sealed(next, mark))) {
+            *broken = next;
+            next = NULL; /* the rest of the list can't be trusted: it is given up, not followed */
+            break;
+        }
+        last = next;
+        next = last->next;
+        __builtin_prefetch(next);
         count++;
+    }
+    if (!last) {
+        slab->free = NULL;
+        return false;
     }
     slab->used += count;
     hak_order_stores(); /* H3 */
-    slab->free = last->next;
+    slab->free = next;
     hak_order_stores(); /* H7 */
     hak_block_link(last, NULL, mark);
     batch->first = first;
-    batch->rest = first->next;
+    batch->rest = first == last ? NULL : first->next;
     batch->rest_count = count - 1;
     batch->zeroed = false;
     return true;

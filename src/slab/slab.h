@@ -79,8 +79,10 @@ struct hak_batch {
     bool zeroed; /* `first` reads as zeros */
 };
 
-/* Takes up to `max` >= 1 blocks from the free list.  False: it is empty. */
-bool hak_slab_take(struct hak_slab *slab, unsigned max, uintptr_t mark, struct hak_batch *batch);
+/* Takes up to `max` >= 1 blocks from the free list.  False: it is empty.  *broken is set to a block
+ * whose seal is broken (mark != 0), if there is one among them: it and what follows are given up. */
+bool hak_slab_take(struct hak_slab *slab, unsigned max, uintptr_t mark, struct hak_batch *batch,
+                   const struct hak_block **broken);
 
 /* Cuts up to `max` >= 1 new blocks: those that start in the page of the first.  Each is sealed with `mark` if
  * that is not 0 (not `first`).  False: all are cut. */

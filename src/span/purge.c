@@ -23,8 +23,9 @@ static size_t purge_region(struct hak_region *region, uint32_t age_ms) {
         unsigned slot = (unsigned)__builtin_ctzll(rest);
         uint64_t bit = (uint64_t)1 << slot;
         struct hak_superslab *superslab = &region->superslab[slot];
-        if (age_ms &&
-            now - atomic_load_explicit(&superslab->freed_ms, memory_order_relaxed) < age_ms) {
+        /* signed: a thread whose noted time was ahead may have stamped it */
+        uint32_t freed = atomic_load_explicit(&superslab->freed_ms, memory_order_relaxed);
+        if (age_ms && (int32_t)(now - freed) < (int32_t)age_ms) {
             left |= bit;
         } else if (free & bit) {
             whole |= bit;

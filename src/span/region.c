@@ -102,6 +102,7 @@ static void region_retire(struct hak_region *region) {
 static struct hak_region *region_descriptor(uint32_t capacity) {
     struct hak_region *region = region_reuse(capacity);
     if (region) return region;
+    if (!region_entry(hak_region_count(), true)) return NULL; /* no place for it in the table */
     size_t head = hak_align_up(sizeof *region + capacity * sizeof region->superslab[0],
                                HAK_CACHE_LINE);
     region = hak_arena_alloc(head + capacity * HAK_SUPERSLAB_UNITS * sizeof(struct hak_unit),
@@ -137,7 +138,12 @@ static void region_rebase(struct hak_region *region, char *base, size_t bytes) {
 static bool region_map(struct hak_region *region, uint32_t slots, size_t bytes, size_t alignment) {
     char *base = hak_page_map(bytes, alignment, HAK_PAGE_HEAP);
     if (base && !hak_map_cover(base, bytes)) {
-        hak_page_unmap(base, bytes, HAK_PAGE_HEAP);
+        if (!hak_page_unmap(base, bytes, HAK_PAGE_HEAP)) {
+            region->slots = slots; /* P4: it stays ours, claimed for ever: counted as waste */
+            region->base = base;
+            region->bytes = bytes;
+            return false;
+        }
         base = NULL;
     }
     if (!base) {
@@ -177,6 +183,7 @@ static struct hak_superslab *region_create(uint32_t need) {
  */
 
 static struct hak_superslab *region_try(struct hak_region *region, unsigned count) {
+    if (!region->slots) return NULL; /* dedicated */
     uint64_t free = atomic_load_explicit(&region->free_slots, memory_order_relaxed);
     for (;;) {
         int first = hak_bits_find_run(free, count);
@@ -238,8 +245,9 @@ void hak_region_release(struct hak_superslab *superslab, unsigned count) {
         atomic_store_explicit(&one->freed_ms, hak_purge_clock(), memory_order_relaxed);
         dirty |= (uint64_t)1 << one->slot;
     }
-    if (dirty) atomic_fetch_or_explicit(&region->dirty_slots, dirty, memory_order_relaxed);
     atomic_fetch_or_explicit(&region->free_slots, run, memory_order_release);
+    /* After they are free: a purge that clears the hint and finds them claimed would forget them. */
+    if (dirty) atomic_fetch_or_explicit(&region->dirty_slots, dirty, memory_order_release);
     if (region->index < atomic_load_explicit(&region_hint.index, memory_order_relaxed)) {
         atomic_store_explicit(&region_hint.index, region->index, memory_order_relaxed);
     }
@@ -283,7 +291,7 @@ size_t hak_region_unmap_free(void) {
         struct hak_region *region = hak_region_at(i);
         if (!region || atomic_load_explicit(&region->retired, memory_order_acquire)) continue;
         uint64_t full = atomic_load_explicit(&region->free_slots, memory_order_relaxed);
-        if (!full || full != hak_bits_run(0, region->slots)) continue;
+        if (!full || full != hak_bits_run(0, region->slots ? region->slots : 1)) continue;
         if (!atomic_compare_exchange_strong_explicit(&region->free_slots, &full, 0,
                                                      memory_order_acquire, memory_order_relaxed)) {
             continue;
@@ -314,18 +322,20 @@ struct hak_superslab *hak_region_map_dedicated(size_t bytes, size_t alignment) {
     return &region->superslab[0];
 }
 
-bool hak_region_unmap_dedicated(struct hak_superslab *superslab) {
+void hak_region_unmap_dedicated(struct hak_superslab *superslab) {
     struct hak_region *region = superslab->region;
     char *base = region->base;
     size_t bytes = region->bytes;
-    region_rebase(region, NULL, 0);
-    if (!hak_page_unmap(base, bytes, HAK_PAGE_HEAP)) {
-        region_rebase(region, base, bytes);
-        return false;
-    }
     atomic_store_explicit(&superslab->kind, HAK_SUPERSLAB_FREE, memory_order_relaxed);
-    region_retire(region);
-    return true;
+    region_rebase(region, NULL, 0);
+    if (hak_page_unmap(base, bytes, HAK_PAGE_HEAP)) {
+        region_retire(region);
+        return;
+    }
+    /* P4: its memory goes back at least; hak_region_unmap_free tries the rest again. */
+    region_rebase(region, base, bytes);
+    hak_page_purge(base, bytes);
+    atomic_store_explicit(&region->free_slots, 1, memory_order_release);
 }
 
 void hak_region_resized_dedicated(struct hak_superslab *superslab, size_t bytes) {

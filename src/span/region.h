@@ -44,9 +44,9 @@ bool hak_region_claim_next(struct hak_superslab *superslab, unsigned used, unsig
 void hak_region_release(struct hak_superslab *superslab, unsigned count);
 
 /* A mapping of its own for one huge block; `bytes` is a multiple of the page size, `alignment` at
- * least 2 MiB.  hak_region_unmap_dedicated: false = still mapped, and must be kept or purged. */
+ * least 2 MiB.  NULL: no memory.  If it can't be unmapped it is purged, and unmapped later. */
 struct hak_superslab *hak_region_map_dedicated(size_t bytes, size_t alignment);
-bool hak_region_unmap_dedicated(struct hak_superslab *superslab);
+void hak_region_unmap_dedicated(struct hak_superslab *superslab);
 
 /* After hak_page_resize of a dedicated region; after its pages were moved away and it was unmapped.
  */

@@ -119,16 +119,18 @@ static void superslab_give(struct hak_superslab *superslab, uint32_t run) {
 
 void hak_superslab_release(struct hak_superslab *superslab, unsigned first, unsigned count,
                            unsigned written) {
+    struct hak_region *region = superslab->region;
+    uint64_t bit = (uint64_t)1 << superslab->slot;
     if (written) {
-        uint64_t bit = (uint64_t)1 << superslab->slot;
         atomic_fetch_or_explicit(&superslab->dirty_units, (uint32_t)hak_bits_run(first, written),
                                  memory_order_relaxed);
         atomic_store_explicit(&superslab->freed_ms, hak_purge_clock(), memory_order_relaxed);
-        if (!(atomic_load_explicit(&superslab->region->dirty_slots, memory_order_relaxed) & bit)) {
-            atomic_fetch_or_explicit(&superslab->region->dirty_slots, bit, memory_order_relaxed);
-        }
     }
     superslab_give(superslab, (uint32_t)hak_bits_run(first, count));
+    /* After they are free: a purge that clears the hint and finds them claimed would forget them. */
+    if (written && !(atomic_load_explicit(&region->dirty_slots, memory_order_relaxed) & bit)) {
+        atomic_fetch_or_explicit(&region->dirty_slots, bit, memory_order_release);
+    }
 }
 
 size_t hak_superslab_purge(struct hak_superslab *superslab) {

@@ -15,7 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { WORKERS = 4, SHARED = 500 };
+enum { WORKERS = 2, SHARED = 500 };
 
 extern char **environ;
 
@@ -70,7 +70,7 @@ int main(int argc, char **argv) {
     uint32_t rounds = (uint32_t)life_argument(argc, argv, 1, 150);
     char mode[] = "child", *arguments[] = {argv[0], mode, NULL};
     pthread_t workers[WORKERS];
-    static uint32_t seeds[WORKERS] = {1, 2, 3, 4};
+    static uint32_t seeds[WORKERS] = {1, 2};
     for (int i = 0; i < WORKERS; i++)
         workers[i] = life_thread(work, &seeds[i]);
     for (uint32_t i = 0; i < rounds; i++) {

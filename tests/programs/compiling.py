@@ -64,14 +64,21 @@ int main() {
 def c_source(functions):
     """A C program of many functions with loops, switches, structures and arithmetic, made at random."""
     source = random.Random(13)
-    lines = ["#include <stdio.h>", "#include <stdlib.h>", "#include <string.h>",
-             "struct node { struct node *next; unsigned key; double weight; char name[24]; };"]
+    lines = [
+        "#include <stdio.h>",
+        "#include <stdlib.h>",
+        "#include <string.h>",
+        "struct node { struct node *next; unsigned key; double weight; char name[24]; };",
+    ]
     for number in range(functions):
-        cases = "".join(f"case {k}: x = (x << {source.randrange(1, 9)}) ^ (y + {source.randrange(10**6)}u);"
-                        f" if (x % {source.randrange(2, 99)} == 0) w *= 1.{source.randrange(99):02}; break;\n"
-                        for k in range(source.randrange(4, 20)))
+        cases = "".join(
+            f"case {k}: x = (x << {source.randrange(1, 9)}) ^ (y + {source.randrange(10**6)}u);"
+            f" if (x % {source.randrange(2, 99)} == 0) w *= 1.{source.randrange(99):02}; break;\n"
+            for k in range(source.randrange(4, 20))
+        )
         call = f"x += f{source.randrange(number)}(x & 7, y);" if number else ""
-        lines.append(f"""static unsigned f{number}(unsigned x, unsigned y) {{
+        lines.append(
+            f"""static unsigned f{number}(unsigned x, unsigned y) {{
     double w = {source.random():.6f}; struct node n = {{0}}, list[8];
     for (unsigned i = 0; i < y % {source.randrange(3, 9)} + 2; i++) {{
         switch ((x + i) % 21) {{ {cases} default: x += i * {source.randrange(999)}u; }}
@@ -80,9 +87,14 @@ def c_source(functions):
         for (unsigned k = 0; k < sizeof n.name; k++) x = x * 31u + (unsigned char)n.name[k];
     }}
     {call if number % 4 else ''} return x + (unsigned)w;
-}}""")
-    calls = "\n".join(f"    sum = sum * 33u + f{number}(sum & 15, {number}u);" for number in range(functions))
-    lines.append(f'int main(void) {{\n    unsigned sum = 1;\n{calls}\n    printf("%u\\n", sum);\n}}')
+}}"""
+        )
+    calls = "\n".join(
+        f"    sum = sum * 33u + f{number}(sum & 15, {number}u);" for number in range(functions)
+    )
+    lines.append(
+        f'int main(void) {{\n    unsigned sum = 1;\n{calls}\n    printf("%u\\n", sum);\n}}'
+    )
     return "\n".join(lines) + "\n"
 
 
@@ -95,8 +107,12 @@ def write_sources(case):
 def compile_all(run, c_compiler, cxx_compiler):
     """Object files, byte for byte; then the programs made of them, which run on the same allocator."""
     results = {}
-    for compiler, name, options in ((c_compiler, "big.c", ("-O2", "-g")), (c_compiler, "small.c", ("-O3", "-funroll-loops")),
-                                    (c_compiler, "small.c", ("-O0", "-E")), (cxx_compiler, "library.cc", ("-O2", "-g", "-std=c++17"))):
+    for compiler, name, options in (
+        (c_compiler, "big.c", ("-O2", "-g")),
+        (c_compiler, "small.c", ("-O3", "-funroll-loops")),
+        (c_compiler, "small.c", ("-O0", "-E")),
+        (cxx_compiler, "library.cc", ("-O2", "-g", "-std=c++17")),
+    ):
         what = " ".join((compiler, name, *options))
         run.command(compiler, *options, "-c", run.inputs / name, "-o", "object.o")
         results[what] = digest(run.work / "object.o")

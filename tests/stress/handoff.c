@@ -233,7 +233,7 @@ static void *watch(void *argument) {
         long limit_kib = atomic_load(&run.peak_bytes) / 1024 * (long)run.percent / 100 + SLACK_KIB;
         long growth_kib = stress_check_growth(run.start_kib, limit_kib, "while blocks pass");
         if (growth_kib > run.worst_kib) run.worst_kib = growth_kib;
-        struct timespec pause = {.tv_nsec = 10 * 1000 * 1000};
+        struct timespec pause = {.tv_nsec = 10000000};
         nanosleep(&pause, NULL);
     }
     return NULL;

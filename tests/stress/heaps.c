@@ -118,18 +118,18 @@ int main(int argc, char **argv) {
         {"threads", &threads}, {"steps", &run.steps}, {"most", &run.most}, {"seed", &run.seed}};
     stress_start(argc, argv, arguments, sizeof arguments / sizeof *arguments);
     if (threads < 1 || threads > THREADS_MAX) stress_fail("arguments out of range");
-    run.heaps = stress_map(HEAPS * sizeof *run.heaps);
+    struct shared_heap *heaps = run.heaps = stress_map(HEAPS * sizeof *heaps);
     struct worker *workers = stress_map(threads * sizeof *workers);
     for (size_t i = 0; i < threads; i++)
         workers[i] = (struct worker){.state = stress_mix(run.seed, i), .index = i};
 
     long start_kib = stress_resident_kib();
     for (size_t i = 0; i < HEAPS; i++) {
-        pthread_rwlock_init(&run.heaps[i].lock, NULL);
-        run.heaps[i].heap = new_heap();
+        pthread_rwlock_init(&heaps[i].lock, NULL);
+        heaps[i].heap = new_heap();
     }
     stress_run_threads(threads, work, workers, sizeof *workers);
-    for (size_t i = 0; i < HEAPS; i++) destroy(&run.heaps[i]);
+    for (size_t i = 0; i < HEAPS; i++) destroy(&heaps[i]);
     family.give_back();
     long growth_kib = stress_check_growth(start_kib, GROWTH_KIB, "after every heap was destroyed");
     size_t blocks = 0, destroyed = 0;

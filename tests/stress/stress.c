@@ -22,11 +22,10 @@ enum { STATUS_FAILED = 1, STATUS_USAGE = 2, STATUS_SKIPPED = 77 };
 /* _exit: the other threads are still at work, and exit would run destructors under them. */
 __attribute__((format(printf, 2, 0))) static _Noreturn void leave(int status, const char *format,
                                                                   va_list values) {
-    char text[512];
-    int length = snprintf(text, sizeof text, "%s: ", program_invocation_short_name);
-    vsnprintf(text + length, sizeof text - (size_t)length - 1, format, values);
-    strcat(text, "\n");
-    ssize_t ignored = write(STDERR_FILENO, text, strlen(text));
+    char reason[400], line[512];
+    vsnprintf(reason, sizeof reason, format, values);
+    int length = snprintf(line, sizeof line, "%s: %s\n", program_invocation_short_name, reason);
+    ssize_t ignored = write(STDERR_FILENO, line, (size_t)length);
     (void)ignored;
     _exit(status);
 }

@@ -99,7 +99,7 @@ void stress_check_zero(const void *block, size_t size);
 /* ---- Memory and threads ------------------------------------------------------------------ */
 
 /* Memory that comes from the system directly and is touched.  It is never returned. */
-void *stress_map(size_t bytes);
+void *stress_map(size_t bytes) __attribute__((returns_nonnull));
 
 /* Resident memory now, in KiB.  -1 where it says nothing about the allocator: under a sanitizer,
  * under an emulator, without /proc. */

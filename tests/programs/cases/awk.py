@@ -31,5 +31,7 @@ def probe(run):
 
 
 def run(run):
-    return {awk: digest(run.command(awk, PROGRAM, run.inputs / "text", env={"LC_ALL": "C"}))
-            for awk in ("mawk", "gawk")}
+    return {
+        awk: digest(run.command(awk, PROGRAM, run.inputs / "text", env={"LC_ALL": "C"}))
+        for awk in ("mawk", "gawk")
+    }

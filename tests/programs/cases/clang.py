@@ -15,6 +15,14 @@ def probe(run):
 
 def run(run):
     results = compiling.compile_all(run, "clang", "clang++")
-    results["analyzer"] = run.command("clang", "--analyze", "-Xclang", "-analyzer-output=text", "-o", "-",
-                                      run.inputs / "small.c", chatty=True)
+    results["analyzer"] = run.command(
+        "clang",
+        "--analyze",
+        "-Xclang",
+        "-analyzer-output=text",
+        "-o",
+        "-",
+        run.inputs / "small.c",
+        chatty=True,
+    )
     return results

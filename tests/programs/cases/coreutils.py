@@ -2,9 +2,30 @@
 """sort in threads and with temporary files, join, tar, find and a pipeline of them in bash."""
 from harness import digest, make_text
 
-NEEDS = {"sort": "coreutils", "tar": "tar", "find": "findutils", "bash": "bash", "gzip": "gzip", "grep": "grep",
-         "sed": "sed", "diff": "diffutils"}
-SERVED = ("sort", "join", "uniq", "tar", "find", "xargs", "bash", "gzip", "grep", "sed", "diff", "sha256sum")
+NEEDS = {
+    "sort": "coreutils",
+    "tar": "tar",
+    "find": "findutils",
+    "bash": "bash",
+    "gzip": "gzip",
+    "grep": "grep",
+    "sed": "sed",
+    "diff": "diffutils",
+}
+SERVED = (
+    "sort",
+    "join",
+    "uniq",
+    "tar",
+    "find",
+    "xargs",
+    "bash",
+    "gzip",
+    "grep",
+    "sed",
+    "diff",
+    "sha256sum",
+)
 
 PIPELINE = r"""
 set -eu -o pipefail
@@ -40,10 +61,15 @@ def run(run):
 
     def sort(*options, file=text):
         return run.command("sort", "-T", run.work, *options, file)
+
     (run.work / "one").write_bytes(sort("-u", "-k1,1"))
     (run.work / "two").write_bytes(sort("-u", "-k1,1", file=run.inputs / "short"))
-    return {"sort --parallel": digest(sort("--parallel=4")),
-            "sort with a small buffer": digest(sort("--parallel=4", "-S", "1M", "--compress-program=gzip")),
-            "sort by keys": digest(sort("--parallel=3", "-s", "-k3,3r", "-k2,2V", "-k1,1f")),
-            "join": digest(run.command("join", "one", "two")),
-            "bash": run.command("bash", "-c", PIPELINE, "bash", run.inputs)}
+    return {
+        "sort --parallel": digest(sort("--parallel=4")),
+        "sort with a small buffer": digest(
+            sort("--parallel=4", "-S", "1M", "--compress-program=gzip")
+        ),
+        "sort by keys": digest(sort("--parallel=3", "-s", "-k3,3r", "-k2,2V", "-k1,1f")),
+        "join": digest(run.command("join", "one", "two")),
+        "bash": run.command("bash", "-c", PIPELINE, "bash", run.inputs),
+    }

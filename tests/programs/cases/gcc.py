@@ -16,6 +16,8 @@ def probe(run):
 
 def run(run):
     results = compiling.compile_all(run, "gcc", "g++")
-    run.command("gcc", "-O2", "-flto=1", "-ffunction-sections", run.inputs / "small.c", "-o", "whole")
+    run.command(
+        "gcc", "-O2", "-flto=1", "-ffunction-sections", run.inputs / "small.c", "-o", "whole"
+    )
     results["output of the program that was optimised as a whole"] = run.command("./whole")
     return results

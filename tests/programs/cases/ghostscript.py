@@ -37,10 +37,16 @@ def run(run):
 
     def gs(device, *options, file=pages):
         return run.command("gs", *OPTIONS, f"-sDEVICE={device}", *options, file)
-    results = {device: digest(gs(device)) for device in ("ppmraw", "png16m", "pgmraw", "pbmraw", "pcxmono")}
-    results["in bands, with threads"] = digest(gs("ppmraw", "-dMaxBitmap=0", "-dBufferSpace=300000",
-                                                  "-dNumRenderingThreads=4"))
-    results["anti-aliased"] = digest(gs("png16m", "-dTextAlphaBits=4", "-dGraphicsAlphaBits=4", "-r50"))
+
+    results = {
+        device: digest(gs(device)) for device in ("ppmraw", "png16m", "pgmraw", "pbmraw", "pcxmono")
+    }
+    results["in bands, with threads"] = digest(
+        gs("ppmraw", "-dMaxBitmap=0", "-dBufferSpace=300000", "-dNumRenderingThreads=4")
+    )
+    results["anti-aliased"] = digest(
+        gs("png16m", "-dTextAlphaBits=4", "-dGraphicsAlphaBits=4", "-r50")
+    )
     # A PDF file has dates in it: what it shows is compared.
     (run.work / "pages.pdf").write_bytes(gs("pdfwrite"))
     results["PDF"] = digest(gs("ppmraw", file="pages.pdf"))

@@ -36,6 +36,7 @@ def run(run):
 
     def git(*words, where=repository, stdin=b""):
         return run.command("git", "-C", where, *words, env=env, stdin=stdin, chatty=True)
+
     source = random.Random(11)
     words = make_text(11, 200_000).splitlines()
     repository.mkdir()
@@ -48,26 +49,41 @@ def run(run):
         git("commit", "-q", "-m", f"Change {number}\n\n{words[number]}")
         if number in BRANCH_AT:
             git("checkout", "-q", "-b", f"side{number}", "HEAD~3")
-            (repository / f"side{number}").write_text("\n".join(words[number:number + 900]), encoding="utf-8")
+            (repository / f"side{number}").write_text(
+                "\n".join(words[number : number + 900]), encoding="utf-8"
+            )
             git("add", "-A")
             git("commit", "-q", "-m", f"Side {number}")
             git("checkout", "-q", "main")
             git("merge", "-q", "--no-ff", "-m", f"Merge {number}", f"side{number}")
-    results = {"objects": git("cat-file", "--batch-all-objects", "--batch-check"),
-               "status": git("status", "--porcelain=v2", "--branch")}
+    results = {
+        "objects": git("cat-file", "--batch-all-objects", "--batch-check"),
+        "status": git("status", "--porcelain=v2", "--branch"),
+    }
     git("gc", "--quiet", "--aggressive", "--prune=now")
     git("repack", "-q", "-a", "-d", "-f", "--depth=50", "--window=50", "--write-bitmap-index")
-    results.update({
-        "objects, packed": git("cat-file", "--batch-all-objects", "--batch-check"),
-        "contents": digest(git("cat-file", "--batch-all-objects", "--batch")),
-        "fsck": git("fsck", "--full", "--strict"),
-        "log": digest(git("log", "--all", "--stat", "--date-order", "-p", "-M")),
-        "graph": git("log", "--graph", "--oneline", "--all"),
-        "blame": digest(git("blame", "-C", "-M", "d1/f1.txt")),
-        "grep": digest(git("grep", "-n", "-E", "t.*(he|th)", "HEAD~20")),
-        "archive": digest(git("archive", "--format=tar", "HEAD")),
-        "diff": digest(git("diff", "--word-diff", "HEAD~40", "HEAD"))})
-    git("clone", "-q", "--no-local", "--bare", f"file://{repository}", run.work / "clone", where=run.work)
+    results.update(
+        {
+            "objects, packed": git("cat-file", "--batch-all-objects", "--batch-check"),
+            "contents": digest(git("cat-file", "--batch-all-objects", "--batch")),
+            "fsck": git("fsck", "--full", "--strict"),
+            "log": digest(git("log", "--all", "--stat", "--date-order", "-p", "-M")),
+            "graph": git("log", "--graph", "--oneline", "--all"),
+            "blame": digest(git("blame", "-C", "-M", "d1/f1.txt")),
+            "grep": digest(git("grep", "-n", "-E", "t.*(he|th)", "HEAD~20")),
+            "archive": digest(git("archive", "--format=tar", "HEAD")),
+            "diff": digest(git("diff", "--word-diff", "HEAD~40", "HEAD")),
+        }
+    )
+    git(
+        "clone",
+        "-q",
+        "--no-local",
+        "--bare",
+        f"file://{repository}",
+        run.work / "clone",
+        where=run.work,
+    )
     results["clone"] = git("rev-list", "--objects", "--all", where=run.work / "clone")
     results["clone, checked"] = git("fsck", "--full", where=run.work / "clone")
     git("bundle", "create", "-q", run.work / "bundle", "--all")

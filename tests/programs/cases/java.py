@@ -82,5 +82,9 @@ def probe(run):
 
 def run(run):
     run.command("javac", "-d", ".", run.inputs / "Main.java")
-    return {collector: run.command("java", "-Xmx256m", f"-XX:+Use{collector}", "-XX:-UsePerfData", "-cp", ".", "Main")
-            for collector in ("SerialGC", "ParallelGC", "G1GC")}
+    return {
+        collector: run.command(
+            "java", "-Xmx256m", f"-XX:+Use{collector}", "-XX:-UsePerfData", "-cp", ".", "Main"
+        )
+        for collector in ("SerialGC", "ParallelGC", "G1GC")
+    }

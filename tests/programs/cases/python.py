@@ -94,4 +94,6 @@ def probe(run):
 
 
 def run(run):
-    return {"output": run.command(PYTHON, "-X", "faulthandler", run.inputs / "main.py", env=ENVIRONMENT)}
+    return {
+        "output": run.command(PYTHON, "-X", "faulthandler", run.inputs / "main.py", env=ENVIRONMENT)
+    }

@@ -24,13 +24,25 @@ def run(run):
     results = {}
     for test in TESTS:
         try:
-            run.command(PYTHON, "-X", "faulthandler", "-m", "test", f"test_{test}", "--junit-xml", "result.xml",
-                        env={"PYTHONMALLOC": "malloc", "PYTHONDONTWRITEBYTECODE": "1"}, chatty=True)
+            run.command(
+                PYTHON,
+                "-X",
+                "faulthandler",
+                "-m",
+                "test",
+                f"test_{test}",
+                "--junit-xml",
+                "result.xml",
+                env={"PYTHONMALLOC": "malloc", "PYTHONDONTWRITEBYTECODE": "1"},
+                chatty=True,
+            )
         except Failure as failure:
             raise Failure(f"test_{test}: {failure}", failure.detail) from failure
         outcomes = []
         for case in xml.etree.ElementTree.parse(run.work / "result.xml").iter("testcase"):
-            kinds = sorted(child.tag for child in case if child.tag in ("failure", "error", "skipped"))
+            kinds = sorted(
+                child.tag for child in case if child.tag in ("failure", "error", "skipped")
+            )
             outcomes.append(f"{case.get('name')} {' '.join(kinds) or 'ok'}")
         results[f"test_{test}"] = "\n".join(sorted(outcomes))
     return results

@@ -46,7 +46,11 @@ PRAGMA integrity_check;
 
 def run(run):
     script = SCRIPT.encode()
-    return {"output, database in a file": run.command("sqlite3", "-batch", "test.db", stdin=script),
-            "output, database in memory": run.command("sqlite3", "-batch", ":memory:", stdin=script),
-            "the file again": run.command("sqlite3", "test.db", "PRAGMA integrity_check; SELECT count(*) FROM item"),
-            "database file": digest(run.work / "test.db")}
+    return {
+        "output, database in a file": run.command("sqlite3", "-batch", "test.db", stdin=script),
+        "output, database in memory": run.command("sqlite3", "-batch", ":memory:", stdin=script),
+        "the file again": run.command(
+            "sqlite3", "test.db", "PRAGMA integrity_check; SELECT count(*) FROM item"
+        ),
+        "database file": digest(run.work / "test.db"),
+    }

@@ -26,13 +26,20 @@ def prepare(case):
     lines = [escape(line) for line in make_text(4, 1 << 20).splitlines() if line]
     items = []
     for number, line in enumerate(lines):
-        notes = "".join(f"<note>{line[:k * 20]}<b>{k}</b>&amp;</note>" for k in range(source.randrange(4)))
-        items.append(f'<item id="i{number}" next="i{source.randrange(len(lines))}"><name>{line}</name>{notes}</item>')
+        notes = "".join(
+            f"<note>{line[:k * 20]}<b>{k}</b>&amp;</note>" for k in range(source.randrange(4))
+        )
+        items.append(
+            f'<item id="i{number}"'
+            f' next="i{source.randrange(len(lines))}"><name>{line}</name>{notes}</item>'
+        )
     head, foot = "<?xml version='1.0'?>\n<list>\n", "\n</list>\n"
     text = head + "\n".join(items) + foot
     (case.inputs / "list.xml").write_text(text, encoding="utf-8")
     (case.inputs / "short.xml").write_text(head + "\n".join(items[:500]) + foot, encoding="utf-8")
-    (case.inputs / "broken.html").write_text(text.replace("</name>", "").replace("<b>", "<b><i>"), encoding="utf-8")
+    (case.inputs / "broken.html").write_text(
+        text.replace("</name>", "").replace("<b>", "<b><i>"), encoding="utf-8"
+    )
     (case.inputs / "list.dtd").write_text(DTD, encoding="utf-8")
     (case.inputs / "list.xsd").write_text(SCHEMA, encoding="utf-8")
 
@@ -46,11 +53,18 @@ def run(run):
 
     def lint(*options, file=document, chatty=False):
         return digest(run.command("xmllint", *options, file, chatty=chatty))
-    return {"formatted": lint("--format"), "canonical": lint("--c14n"),
-            "copied and repeated": lint("--copy", "--repeat", "--noout", file=run.inputs / "short.xml"),
-            "streamed": lint("--stream", "--noout"), "pushed": lint("--push", "--noblanks"),
-            "found": lint("--xpath", "//item[count(note) > 2 and b or contains(name, 'th')]/@id"),
-            "counted": lint("--xpath", "count(//item[@next = 'i7']) + string-length(string(/list))"),
-            "validated": lint("--noout", "--dtdvalid", run.inputs / "list.dtd"),
-            "schema": lint("--noout", "--schema", run.inputs / "list.xsd", chatty=True),
-            "repaired": lint("--html", "--recover", "--huge", file=run.inputs / "broken.html", chatty=True)}
+
+    return {
+        "formatted": lint("--format"),
+        "canonical": lint("--c14n"),
+        "copied and repeated": lint("--copy", "--repeat", "--noout", file=run.inputs / "short.xml"),
+        "streamed": lint("--stream", "--noout"),
+        "pushed": lint("--push", "--noblanks"),
+        "found": lint("--xpath", "//item[count(note) > 2 and b or contains(name, 'th')]/@id"),
+        "counted": lint("--xpath", "count(//item[@next = 'i7']) + string-length(string(/list))"),
+        "validated": lint("--noout", "--dtdvalid", run.inputs / "list.dtd"),
+        "schema": lint("--noout", "--schema", run.inputs / "list.xsd", chatty=True),
+        "repaired": lint(
+            "--html", "--recover", "--huge", file=run.inputs / "broken.html", chatty=True
+        ),
+    }

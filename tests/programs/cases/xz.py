@@ -13,8 +13,11 @@ def prepare(case):
 def run(run):
     data = run.inputs / "data"
     results = {}
-    for options in (("-T4", "-2", "--block-size=512KiB"), ("-T2", "-6", "--check=sha256", "--block-size=2MiB"),
-                    ("-T1", "-0")):
+    for options in (
+        ("-T4", "-2", "--block-size=512KiB"),
+        ("-T2", "-6", "--check=sha256", "--block-size=2MiB"),
+        ("-T1", "-0"),
+    ):
         packed = run.work / "packed.xz"
         packed.write_bytes(run.command("xz", "-c", *options, stdin=data))
         results[" ".join(options)] = digest(packed)

@@ -41,7 +41,7 @@ static void test_every_address_of_a_unit(void **state) {
         for (size_t i = 0; i < count; i++) {
             if (hak_slab_of(block[i]) == slab) used[(char *)block[i] - slab->base] = true;
         }
-        for (size_t offset = 0; offset + 16 <= HAK_UNIT_BYTES; offset++) {
+        for (size_t offset = 0; offset + 16 <= slab->capacity * size; offset++) {
             if (in_use(slab->base + offset) == used[offset]) continue;
             fail_msg("class of %zu: offset %zu is %s", size, offset,
                      used[offset] ? "in use" : "not in use");

@@ -116,7 +116,7 @@ static void test_carve(void **state) {
         size_t pages = slab->units * HAK_UNIT_BYTES / HAK_PAGE_BYTES_MIN;
         if (size <= 64) assert_true(batches >= pages * (HAK_PAGE_BYTES_MIN / size) / HAK_BATCH_MAX);
         if (size == 128) assert_int_equal(batches, pages);
-        assert_false(hak_slab_take(slab, 1, 0, &batch));
+        assert_false(hak_slab_take(slab, 1, 0, &batch, NULL));
     }
 }
 
@@ -168,7 +168,7 @@ static void test_take_and_put(void **state) {
         unsigned max = 1 + (unsigned)engine_below(&random, HAK_BATCH_MAX);
         if (engine_below(&random, 2)) {
             unsigned free = slab->carved - slab->used;
-            bool got = hak_slab_take(slab, max, 0, &batch);
+            bool got = hak_slab_take(slab, max, 0, &batch, NULL);
             assert_int_equal(got, free != 0);
             if (got) assert_false(batch.zeroed);
             if (got) assert_int_equal(batch.rest_count + 1, max < free ? max : free);
