@@ -21,6 +21,11 @@ static void adopt_set_busy(struct hak_heap *heap, uint32_t busy) {
     hak_order_stores();
 }
 
+static bool adopt_is_parked(uint32_t id) {
+    return hak_registry_is_parked(id, HAK_PARKED_THREAD) ||
+           hak_registry_is_parked(id, HAK_PARKED_EMPTY);
+}
+
 /* Parks a claimed heap again, or an owned one for good. */
 static void adopt_release(struct hak_heap *heap) {
     adopt_set_busy(heap, 0);
@@ -104,51 +109,80 @@ void hak_adopt_collect(void) {
 /* ---- Fork -------------------------------------------------------------------------------------
  */
 
-void hak_adopt_after_fork(void) {
-    if (!hak_fork_begin()) return;
-    uint32_t count = hak_registry_count();
-    for (uint32_t id = 1; id <= count; id++) {
-        struct hak_heap *heap = hak_registry_get(id);
-        /* NULL: its thread was forked over between taking the id and entering the heap */
-        if (!heap || heap == hak_tls.heap || hak_registry_is_parked(id, HAK_PARKED_THREAD) ||
-            hak_registry_is_parked(id, HAK_PARKED_EMPTY)) {
-            continue;
-        }
-        heap->torn = atomic_load_explicit(&heap->busy, memory_order_relaxed) != 0;
-        heap->thread = 0; /* a thread of this process may get the same address */
-        if (heap->kind == HAK_HEAP_THREAD) hak_registry_park(id, HAK_PARKED_THREAD);
-        else
-            atomic_store_explicit(&heap->lock, 0,
-                                  memory_order_relaxed); /* P1: its holder is gone */
-    }
-    hak_registry_recount();
-    hak_fork_done();
-}
+typedef void adopt_visitor(struct hak_heap *owner, struct hak_slab *slab);
 
-static void adopt_repair_slab(struct hak_heap *heap, struct hak_slab *slab) {
-    if (!slab->class || slab->owner != heap->id ||
-        hak_map_tag(slab->base) != hak_tag_make(heap->id, slab->class)) {
-        return;
-    }
-    slab->next = slab->prev = NULL;
-    slab->listed = false;
-    if (slab->free || slab->carved < slab->capacity) hak_heap_slab_add(heap, slab);
-    else hak_heap_slab_full(heap, slab);
-}
-
-void hak_adopt_repair(struct hak_heap *heap) {
-    hak_heap_reset(heap);
+/* Calls `visit` for each slab of `heap`, or of every torn heap (NULL). */
+static void adopt_visit(struct hak_heap *heap, adopt_visitor *visit) {
     uint32_t regions = hak_region_count();
     for (uint32_t i = 0; i < regions; i++) {
         struct hak_region *region = hak_region_at(i);
         for (uint32_t slot = 0; region && slot < region->slots; slot++) {
             struct hak_superslab *superslab = &region->superslab[slot];
             if (atomic_load_explicit(&superslab->kind, memory_order_relaxed) !=
-                HAK_SUPERSLAB_PIECES)
+                HAK_SUPERSLAB_PIECES) {
                 continue;
+            }
             for (unsigned unit = 0; unit < HAK_SUPERSLAB_UNITS; unit++) {
-                adopt_repair_slab(heap, hak_slab_at(superslab, unit));
+                struct hak_slab *slab = hak_slab_at(superslab, unit);
+                struct hak_heap *owner = slab->class ? hak_registry_get(slab->owner) : NULL;
+                if (owner && (heap ? owner == heap : owner->torn)) visit(owner, slab);
             }
         }
     }
+}
+
+/* The fork may have fallen between the tags of a slab that was being made, adopted or released: its
+ * descriptor, which is whole while it has a class, says whose it is. */
+static void adopt_finish_tags(struct hak_heap *owner, struct hak_slab *slab) {
+    hak_map_set_tags(slab->base, slab->units, hak_tag_make(owner->id, slab->class));
+}
+
+/* Parks, or frees the lock of, a heap whose thread is gone.  True: it is torn. */
+static bool adopt_orphan(struct hak_heap *heap) {
+    heap->torn = atomic_load_explicit(&heap->busy, memory_order_relaxed) != 0;
+    heap->thread = 0; /* a thread of this process may get the same address */
+    if (heap->kind == HAK_HEAP_LOCKED) {
+        atomic_store_explicit(&heap->lock, 0, memory_order_relaxed); /* P1 */
+    }
+    return heap->torn;
+}
+
+void hak_adopt_after_fork(void) {
+    /* Only the thread that forked knows that all other heaps have lost theirs; a new thread of the
+     * child, which may come first, does not know that thread's heap. */
+    struct hak_heap *own = hak_tls.heap;
+    if (hak_likely(!hak_fork_pending()) || !own || own->since_fork || !hak_fork_begin()) return;
+    uint32_t count = hak_registry_count();
+    bool torn = false;
+    for (uint32_t id = 1; id <= count; id++) {
+        struct hak_heap *heap = hak_registry_get(id); /* NULL: it was just being entered */
+        if (heap && heap != own && !heap->since_fork && !adopt_is_parked(id))
+            torn |= adopt_orphan(heap);
+    }
+    if (torn) adopt_visit(NULL, adopt_finish_tags);
+    for (uint32_t id = 1; id <= count; id++) {
+        struct hak_heap *heap = hak_registry_get(id);
+        if (!heap) continue;
+        if (heap->kind == HAK_HEAP_THREAD && heap != own && !heap->since_fork &&
+            !adopt_is_parked(id)) {
+            hak_registry_park(id, HAK_PARKED_THREAD);
+        }
+        heap->since_fork = false;
+    }
+    hak_registry_recount();
+    hak_fork_done();
+}
+
+static void adopt_repair_slab(struct hak_heap *owner, struct hak_slab *slab) {
+    adopt_finish_tags(owner, slab);
+    slab->next = slab->prev = NULL;
+    slab->listed = false;
+    if (slab->free || slab->carved < slab->capacity) hak_heap_slab_add(owner, slab);
+    else hak_heap_slab_full(owner, slab);
+}
+
+void hak_adopt_repair(struct hak_heap *heap) {
+    adopt_set_busy(heap, 1); /* a second fork must find it torn again */
+    hak_heap_reset(heap);
+    adopt_visit(heap, adopt_repair_slab);
 }

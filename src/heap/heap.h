@@ -90,7 +90,8 @@ struct hak_heap {
     struct hak_block *pending;    /* a drained chain, not yet worked off ... */
     _Atomic size_t pending_bytes; /* ... and its size: atomic, relaxed, an estimate */
     uintptr_t thread;             /* the owner's thread pointer */
-    bool torn;                    /* was busy in another thread when this process was forked */
+    bool since_fork; /* attached in this process before hak_adopt_after_fork was done */
+    bool torn;       /* was busy in another thread when this process was forked */
 
     /* class << 1 by (size + 15) / 16, for sizes up to HAK_SMALL_MAX */
     uint8_t class_words[HAK_SMALL_MAX / 16 + 1];

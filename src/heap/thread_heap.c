@@ -34,6 +34,7 @@ bool hak_thread_heap_attach(struct hak_tls *tls) {
     struct hak_heap *heap = thread_heap_find();
     if (!heap) return false;
     heap->thread = hak_thread_self();
+    heap->since_fork = hak_fork_pending();
     tls->heap = heap;
     hak_tls_open(tls, heap);
     /* May allocate: the thread is ready for that now.  If it fails, the heap is not parked when the

@@ -85,12 +85,16 @@ void hak_fork_arm(void) {
     if (!wiped) pthread_atfork(NULL, NULL, fork_in_child);
 }
 
-bool hak_fork_begin(void) {
+bool hak_fork_pending(void) {
     _Atomic unsigned *state = atomic_load_explicit(&fork_state, memory_order_acquire);
-    if (!state || hak_likely(atomic_load_explicit(state, memory_order_relaxed) != FORK_NEW))
-        return false;
+    return state && atomic_load_explicit(state, memory_order_relaxed) == FORK_NEW;
+}
+
+bool hak_fork_begin(void) {
+    if (hak_likely(!hak_fork_pending())) return false;
+    _Atomic unsigned *state = atomic_load_explicit(&fork_state, memory_order_relaxed);
     unsigned expected = FORK_NEW;
-    /* acquire and release: a second thread that sees FORK_KNOWN sees what the first one set up */
+    /* acquire: pairs with the release in hak_fork_done */
     return atomic_compare_exchange_strong_explicit(state, &expected, FORK_BUSY,
                                                    memory_order_acquire, memory_order_relaxed);
 }

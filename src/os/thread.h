@@ -17,6 +17,9 @@ HAK_INLINE uintptr_t hak_thread_self(void) {
     return (uintptr_t)__builtin_thread_pointer();
 }
 
+/* Has the process been forked, and hak_fork_begin not been called in it? */
+bool hak_fork_pending(void);
+
 /* True in the first call after the process was forked (also by _Fork and clone without CLONE_VM),
  * in one thread only; then hak_fork_done() must follow. */
 bool hak_fork_begin(void);

@@ -19,7 +19,6 @@ struct hak_slab *hak_slab_new(uint32_t owner, unsigned class) {
     slab->owner = owner;
     slab->used = slab->carved = 0;
     slab->capacity = info->capacity;
-    slab->class = (uint8_t) class;
     slab->units = (uint8_t)info->units;
     slab->back = 0;
     slab->listed = false;
@@ -29,6 +28,9 @@ struct hak_slab *hak_slab_new(uint32_t owner, unsigned class) {
         further->class = 0;
         further->back = (uint8_t)i;
     }
+    hak_order_stores(); /* L3 */
+    slab->class = (uint8_t) class;
+    hak_order_stores();
     hak_map_set_tags(slab->base, info->units, hak_tag_make(owner, class));
     hak_counter_add(&hak_counters.slabs_new, 1);
     return slab;
@@ -40,13 +42,16 @@ void hak_slab_release(struct hak_slab *slab) {
     size_t touched = (size_t)slab->carved * hak_class_table[slab->class].block_bytes;
     unsigned written = (unsigned)((touched + HAK_UNIT_BYTES - 1) >> HAK_UNIT_SHIFT);
     hak_map_set_tags(slab->base, slab->units, 0);
+    hak_order_stores(); /* L3 */
     slab->class = 0;
+    hak_order_stores();
     hak_counter_add(&hak_counters.slabs_empty, 1);
     hak_superslab_release(superslab, first, slab->units, written);
 }
 
 void hak_slab_retag(struct hak_slab *slab, uint32_t owner) {
     slab->owner = owner;
+    hak_order_stores(); /* L3 */
     hak_map_set_tags(slab->base, slab->units, hak_tag_make(owner, slab->class));
     hak_counter_add(&hak_counters.slabs_adopted, 1);
 }

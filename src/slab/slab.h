@@ -13,6 +13,8 @@
  *   H3  used >= the number of blocks outside the slab, at every instant.
  *   L1  The last capacity - carved blocks have never been handed out.  They read as zeros if the
  *       slab is `clean`.
+ *   L3  A descriptor with a class is whole, and tells the truth when a tag does not (after a fork
+ *       between two tags): class is set after the rest and before the tags, cleared after them.
  *   L2  used + (length of the free list) <= carved.
  *
  * Concurrency: the owner's thread, but for the constant fields, which anybody with a pointer to a

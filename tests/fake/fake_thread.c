@@ -53,6 +53,10 @@ void fake_fork(void) {
     atomic_store_explicit(&fork_new, true, memory_order_relaxed);
 }
 
+bool hak_fork_pending(void) {
+    return atomic_load_explicit(&fork_new, memory_order_relaxed);
+}
+
 bool hak_fork_begin(void) {
     return atomic_load_explicit(&fork_new, memory_order_relaxed) &&
            atomic_exchange_explicit(&fork_new, false, memory_order_relaxed);

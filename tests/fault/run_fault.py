@@ -4,7 +4,7 @@
 
 usage: run_fault.py INJECT WORKLOAD once|from|short      HAKMEM_LIB is the library; without it: glibc
 
-short does both at a sample of the positions, the first hundred densely.  Status 0: no crash, no abort,
+short does both at a sample of the positions, the first sixty densely.  Status 0: no crash, no abort,
 contents intact, ENOMEM for every refused request, and all well after the failures have ended.
 """
 
@@ -34,7 +34,7 @@ def run(inject, workload, position, mode):
 def positions(count, mode):
     if mode != "short":
         return [(position, mode) for position in range(1, count + 1)]
-    sample = sorted({*range(1, min(count, 100) + 1, 4), *range(1, count + 1, max(1, count // 40))})
+    sample = sorted({*range(1, min(count, 60) + 1, 4), *range(1, count + 1, max(1, count // 20))})
     return [(position, how) for position in sample for how in ("once", "from")]
 
 

@@ -61,10 +61,7 @@ def make_text(seed, size):
     """About `size` bytes of lines of words, the same for the same seed; common words are common."""
     source = random.Random(seed)
     letters = "etaoinshrdlucmfwypvbgkqjxz"
-    words = [
-        "".join(source.choices(letters, range(26, 0, -1), k=source.randint(1, 12)))
-        for _ in range(5000)
-    ]
+    words = ["".join(source.choices(letters, range(26, 0, -1), k=source.randint(1, 12))) for _ in range(5000)]
     weights = list(itertools.accumulate(1 / rank for rank in range(1, len(words) + 1)))
     lines = []
     while size > 0:
@@ -105,15 +102,8 @@ class Run:
         self.timeout = timeout
         self.deadline = time.monotonic() + timeout
         self.dump_core = dump_core
-        self.env = {
-            "PATH": PATH,
-            "HOME": str(work),
-            "TMPDIR": str(work),
-            "LC_ALL": "C.UTF-8",
-            "TZ": "UTC",
-            "LD_PRELOAD": str(library),
-            **(env or {}),
-        }
+        self.env = {"PATH": PATH, "HOME": str(work), "TMPDIR": str(work), "LC_ALL": "C.UTF-8",
+                    "TZ": "UTC", "LD_PRELOAD": str(library), **(env or {})}
 
     # ---- commands ----------------------------------------------------------------------------
 
@@ -138,10 +128,8 @@ class Run:
             raise
         check_messages(argv[0], err)
         if process.returncode != status or (err and not chatty):
-            raise Failure(
-                f"{argv[0]}: {describe_status(process.returncode)}, wrote {excerpt(err)}",
-                " ".join(argv) + "\n" + tail(err) + tail(out),
-            )
+            raise Failure(f"{argv[0]}: {describe_status(process.returncode)}, wrote {excerpt(err)}",
+                          " ".join(argv) + "\n" + tail(err) + tail(out))
         return out
 
     def text(self, *argv, **options):
@@ -151,16 +139,8 @@ class Run:
         user = {}
         if nobody and os.geteuid() == 0:
             user = {"user": NOBODY, "group": "nogroup", "extra_groups": []}
-        return subprocess.Popen(
-            argv,
-            stdin=stdin,
-            stdout=stdout,
-            stderr=stderr,
-            cwd=self.work,
-            env={**self.env, **(env or {})},
-            start_new_session=True,
-            **user,
-        )
+        return subprocess.Popen(argv, stdin=stdin, stdout=stdout, stderr=stderr, cwd=self.work,
+                                env={**self.env, **(env or {})}, start_new_session=True, **user)
 
     def _kill_group(self, process):
         """Ends a process and what it started (its session is its own), and reaps it."""
@@ -205,9 +185,7 @@ class Run:
                 self._kill_group(process)
         check_messages(argv[0], log.read_bytes())
         if process.returncode != status:
-            raise Failure(
-                f"{argv[0]}: {describe_status(process.returncode)}", tail(log.read_bytes())
-            )
+            raise Failure(f"{argv[0]}: {describe_status(process.returncode)}", tail(log.read_bytes()))
 
     def wait_for(self, ready, what, process):
         """Polls until ready() is true; it may raise OSError as long as nothing answers."""
@@ -234,7 +212,6 @@ class Run:
 
 
 # ---- what the allocator says, and who it is ------------------------------------------------------
-
 
 def check_messages(program, output):
     message = ALLOCATOR_MESSAGE.search(output)
@@ -272,9 +249,7 @@ def check_statistics(folder):
             parts = {name: stats[name] for name in STATISTICS_PARTS}
             # Exact if no other thread allocates at the end; that is tested elsewhere.
             if abs(stats["mapped"] - sum(parts.values())) > stats["mapped"] // 50:
-                raise Failure(
-                    f"statistics: mapped is {stats['mapped']}, not the sum of {parts}", text
-                )
+                raise Failure(f"statistics: mapped is {stats['mapped']}, not the sum of {parts}", text)
     if not refills:
         raise Failure("no process of the program wrote statistics with allocations in them")
 

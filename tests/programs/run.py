@@ -85,9 +85,7 @@ class Case:
             self.inputs.mkdir(parents=True)
             if hasattr(self.module, "prepare"):
                 self.new_run(REFERENCE, self.inputs, self.module.prepare)
-        probe = getattr(
-            self.module, "probe", lambda run: run.command(self.module.SERVED[0], "--version")
-        )
+        probe = getattr(self.module, "probe", lambda run: run.command(self.module.SERVED[0], "--version"))
         for library in (REFERENCE, self.library):
             self.run_on(library, lambda run: check_bindings(run, probe, self.module.SERVED))
         try:
@@ -106,9 +104,7 @@ class Case:
         statistics = None
         if pathlib.Path(library).name.startswith("libhakmem"):
             statistics = self.empty("statistics")
-            env.update(
-                HAKMEM_STATS="1", HAKMEM_STATS_FORMAT="json", HAKMEM_STATS_FILE=f"{statistics}/%p"
-            )
+            env.update(HAKMEM_STATS="1", HAKMEM_STATS_FORMAT="json", HAKMEM_STATS_FILE=f"{statistics}/%p")
         result = step(Run(self.inputs, work, library, self.options.timeout, env, self.options.keep))
         if statistics:
             check_statistics(statistics)
@@ -135,14 +131,8 @@ def compare(reference, result):
         if isinstance(expected, str) and isinstance(got, str):
             pairs = zip((expected + "\n").splitlines(), (got + "\n").splitlines())
             line, pair = next(((n, p) for n, p in enumerate(pairs, 1) if p[0] != p[1]), (0, None))
-            detail = (
-                f"line {line}\n  glibc:   {pair[0]!r:.500}\n  library: {pair[1]!r:.500}\n"
-                if pair
-                else ""
-            )
-        raise Failure(
-            f"{what} differs", detail or f"glibc:   {expected!r:.500}\nlibrary: {got!r:.500}\n"
-        )
+            detail = f"line {line}\n  glibc:   {pair[0]!r:.500}\n  library: {pair[1]!r:.500}\n" if pair else ""
+        raise Failure(f"{what} differs", detail or f"glibc:   {expected!r:.500}\nlibrary: {got!r:.500}\n")
 
 
 def run_all(cases, options, scratch):
@@ -169,42 +159,23 @@ def run_all(cases, options, scratch):
                 print("  " + detail.rstrip().replace("\n", "\n  "), file=sys.stderr, flush=True)
             if verdict == "FAIL" and options.keep:
                 kept = case.folder / f"failed-{number}"
-                shutil.copytree(
-                    case.folder / "work",
-                    kept,
-                    symlinks=True,
-                    dirs_exist_ok=True,
-                    ignore=lambda _, names: [n for n in names if n.endswith(".sock")],
-                )
+                shutil.copytree(case.folder / "work", kept, symlinks=True, dirs_exist_ok=True,
+                                ignore=lambda _, names: [n for n in names if n.endswith(".sock")])
                 print(f"  kept in {kept}", file=sys.stderr, flush=True)
     return counts
 
 
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n", maxsplit=1)[0])
-    parser.add_argument(
-        "--lib",
-        default=os.environ.get("HAKMEM_LIB"),
-        metavar="PATH",
-        help="the library to preload (default: $HAKMEM_LIB)",
-    )
-    parser.add_argument(
-        "--list", action="store_true", help="print the programs, with 'long' after those that are"
-    )
-    parser.add_argument(
-        "--only", action="append", metavar="NAME", help="this program (may be repeated)"
-    )
+    parser.add_argument("--lib", default=os.environ.get("HAKMEM_LIB"), metavar="PATH",
+                        help="the library to preload (default: $HAKMEM_LIB)")
+    parser.add_argument("--list", action="store_true", help="print the programs, with 'long' after those that are")
+    parser.add_argument("--only", action="append", metavar="NAME", help="this program (may be repeated)")
     parser.add_argument("--repeat", type=int, default=1, metavar="N", help="rounds on the library")
-    parser.add_argument(
-        "--timeout", type=float, default=300, metavar="S", help="seconds for one run of one program"
-    )
+    parser.add_argument("--timeout", type=float, default=300, metavar="S", help="seconds for one run of one program")
     parser.add_argument("--check", choices=("fast", "checked"), help="sets HAKMEM_CHECK")
-    parser.add_argument(
-        "--keep", action="store_true", help="keep the files of failed runs, with core dumps"
-    )
-    parser.add_argument(
-        "--cases", type=pathlib.Path, default=HERE / "cases", help=argparse.SUPPRESS
-    )
+    parser.add_argument("--keep", action="store_true", help="keep the files of failed runs, with core dumps")
+    parser.add_argument("--cases", type=pathlib.Path, default=HERE / "cases", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if not options.list and not (options.lib and os.path.isfile(options.lib)):
         parser.error(f"--lib: no such file: {options.lib}")
@@ -221,9 +192,7 @@ def main():
     for name in options.only or []:
         if name not in cases:
             sys.exit(f"no such program: {name}")
-    cases = {
-        name: module for name, module in cases.items() if not options.only or name in options.only
-    }
+    cases = {name: module for name, module in cases.items() if not options.only or name in options.only}
 
     # These are the build's, not options of the library, which would warn of them.
     for name in ("HAKMEM_LIB", "HAKMEM_STATIC_LIB", "HAKMEM_TOOL", "HAKMEM_SOURCE_DIR"):
@@ -233,9 +202,7 @@ def main():
     os.umask(0o022)
     hard = resource.getrlimit(resource.RLIMIT_CORE)[1]
     resource.setrlimit(resource.RLIMIT_CORE, (hard if options.keep else 0, hard))
-    signal.signal(
-        signal.SIGTERM, lambda *_: sys.exit(1)
-    )  # so that servers are stopped and files removed
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that servers are stopped and files removed
 
     scratch = pathlib.Path(tempfile.mkdtemp(prefix="hak"))
     counts = {"FAIL": 1}

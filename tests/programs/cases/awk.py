@@ -1,24 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""mawk and gawk: associative arrays, string building, regular expressions, functions, pipes."""
-from harness import digest, make_text
+"""mawk and gawk: one program on a large text."""
+from harness import SCRIPTS, digest, make_text
 
 NEEDS = {"mawk": "mawk", "gawk": "gawk"}
 SERVED = ("mawk", "gawk")
-
-PROGRAM = r"""
-function fib(n) { return n < 2 ? n : fib(n - 1) + fib(n - 2) }
-{ lines[NR % 1000] = lines[NR % 1000] substr($0, 1, 30); for (i = 1; i <= NF; i++) { count[$i]++; last[$i] = NR " " $0 } }
-/^[a-m].*th[a-z]/ { matched++; gsub(/[aeiou]+/, "<&>"); changed += length($0) }
-NR % 5 == 0 { for (i = NF; i > 0; i--) $i = $i "_" i; rebuilt += length($0) }
-NR % 97 == 0 { n = split($0, part, /[ _]/); for (i = 1; i <= n; i++) delete count[part[i]] }
-END {
-  for (word in count) { printf "%s %d %s\n", word, count[word], last[word] | "sort" } close("sort")
-  for (k = 0; k < 1000; k++) total += length(lines[k])
-  print NR, matched, changed, rebuilt, total, fib(21), sprintf("%200s|%-90.40f", "x", 1 / 3)
-  while (("seq 20000" | getline line) > 0) sum += line
-  print sum
-}
-"""
 
 
 def prepare(case):
@@ -26,12 +11,10 @@ def prepare(case):
 
 
 def probe(run):
-    run.command("mawk", "BEGIN {}")
-    run.command("gawk", "BEGIN {}")
+    for awk in SERVED:
+        run.command(awk, "BEGIN {}")
 
 
 def run(run):
-    return {
-        awk: digest(run.command(awk, PROGRAM, run.inputs / "text", env={"LC_ALL": "C"}))
-        for awk in ("mawk", "gawk")
-    }
+    return {awk: digest(run.command(awk, "-f", SCRIPTS / "awk.awk", run.inputs / "text"))
+            for awk in SERVED}

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""clang: made sources of C and C++; every object file and program the same byte for byte."""
+"""clang and clang++: every object file and every program the same byte for byte; the analyzer."""
 import compiling
 
-NEEDS = {"clang": "clang", "g++": "g++"}  # g++ has the headers of C++
+NEEDS = {"clang": "clang", "clang++": "clang", "g++": "g++"}  # g++ has the headers of C++
 SERVED = ("clang", "ld")
 
 prepare = compiling.write_sources
@@ -15,14 +15,6 @@ def probe(run):
 
 def run(run):
     results = compiling.compile_all(run, "clang", "clang++")
-    results["analyzer"] = run.command(
-        "clang",
-        "--analyze",
-        "-Xclang",
-        "-analyzer-output=text",
-        "-o",
-        "-",
-        run.inputs / "small.c",
-        chatty=True,
-    )
+    results["analysis"] = run.command("clang", "--analyze", "-Xclang", "-analyzer-output=text",
+                                      "-o", "-", run.inputs / "small.c", chatty=True)
     return results

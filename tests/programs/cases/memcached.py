@@ -34,9 +34,7 @@ def exchange(run, number):
     for i in range(OPERATIONS):
         key = f"{number}-{source.randrange(900)}"
         data = source.randbytes(source.choice((1, 40, 90, 400, 3000, 20000)) + i % 17)
-        verb = source.choice(
-            ("set", "set", "add", "replace", "append", "get", "gets", "delete", "touch", "gat")
-        )
+        verb = source.choice(("set", "set", "add", "replace", "append", "get", "gets", "delete", "touch", "gat"))
         if verb in ("get", "gets"):
             call(f"{verb} {key} {number}-{source.randrange(900)}")
         elif verb == "delete":
@@ -64,25 +62,8 @@ def probe(run):
 
 
 def run(run):
-    with (
-        run.server(
-            "memcached",
-            "-s",
-            "memcached.sock",
-            "-t",
-            "4",
-            "-m",
-            "512",
-            "-c",
-            "64",
-            ready=lambda: run.connect(run.work / "memcached.sock"),
-            nobody=True,
-        ),
-        concurrent.futures.ThreadPoolExecutor(CLIENTS) as pool,
-    ):
-        return dict(
-            zip(
-                (f"answers to client {n}" for n in range(CLIENTS)),
-                pool.map(lambda n: exchange(run, n), range(CLIENTS)),
-            )
-        )
+    with (run.server("memcached", "-s", "memcached.sock", "-t", "4", "-m", "512", "-c", "64",
+                     ready=lambda: run.connect(run.work / "memcached.sock"), nobody=True),
+          concurrent.futures.ThreadPoolExecutor(CLIENTS) as pool):
+        return dict(zip((f"answers to client {n}" for n in range(CLIENTS)),
+                        pool.map(lambda n: exchange(run, n), range(CLIENTS))))

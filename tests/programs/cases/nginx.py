@@ -52,40 +52,17 @@ def prepare(case):
     for number, size in enumerate((0, 10, 900, 5000, 40000, 300000, 2000000)):
         (case.inputs / f"{number}.txt").write_text(make_text(number, size), encoding="utf-8")
     (case.inputs / "page").mkdir()
-    includes = "".join(
-        f'<!--# include virtual="/{n % 5}.txt" -->\n<!--# set var="v{n}" value="{n}" -->\n'
-        for n in range(40)
-    )
-    (case.inputs / "page/all.html").write_text(
-        includes + '<!--# echo var="v7" -->\n', encoding="utf-8"
-    )
-    case.command(
-        "openssl",
-        "req",
-        "-x509",
-        "-newkey",
-        "ec",
-        "-pkeyopt",
-        "ec_paramgen_curve:P-256",
-        "-nodes",
-        "-subj",
-        "/CN=localhost",
-        "-keyout",
-        "key.pem",
-        "-out",
-        "cert.pem",
-        chatty=True,
-    )
+    includes = "".join(f'<!--# include virtual="/{n % 5}.txt" -->\n<!--# set var="v{n}" value="{n}" -->\n'
+                       for n in range(40))
+    (case.inputs / "page/all.html").write_text(includes + '<!--# echo var="v7" -->\n', encoding="utf-8")
+    case.command("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                 "-subj", "/CN=localhost", "-keyout", "key.pem", "-out", "cert.pem", chatty=True)
     (case.inputs / "key.pem").chmod(0o644)
 
 
 def requests(number):
     for i in range(350):
-        yield from (
-            f"/{(i + number) % 6}.txt",
-            f"/proxy/{i % 6}.txt?{i % 20}",
-            f"/re/name-{i}?q={number}",
-        )
+        yield from (f"/{(i + number) % 6}.txt", f"/proxy/{i % 6}.txt?{i % 20}", f"/re/name-{i}?q={number}")
     yield from ("/6.txt", "/proxy/6.txt", "/page/all.html", "/missing")
 
 
@@ -131,40 +108,19 @@ def run(run):
         any_port.bind(("127.0.0.1", 0))
         port = any_port.getsockname()[1]
     # nginx takes a relative name of a socket from its prefix
-    configuration = CONFIGURATION.format(inputs=run.inputs, port=port).replace(
-        "unix:", f"unix:{run.work}/"
-    )
+    configuration = CONFIGURATION.format(inputs=run.inputs, port=port).replace("unix:", f"unix:{run.work}/")
     (run.work / "nginx.conf").write_text(configuration, encoding="utf-8")
-    with (
-        run.server(
-            "nginx",
-            "-p",
-            run.work,
-            "-c",
-            "nginx.conf",
-            stop=signal.SIGQUIT,
-            nobody=True,
-            ready=lambda: run.connect(run.work / "front.sock"),
-        ) as master,
-        concurrent.futures.ThreadPoolExecutor(CLIENTS) as pool,
-    ):
+    with (run.server("nginx", "-p", run.work, "-c", "nginx.conf", stop=signal.SIGQUIT, nobody=True,
+                     ready=lambda: run.connect(run.work / "front.sock")) as master,
+          concurrent.futures.ThreadPoolExecutor(CLIENTS) as pool):
         answers = [pool.submit(client, run, number) for number in range(CLIENTS)]
-        master.send_signal(
-            signal.SIGHUP
-        )  # new workers; the old ones end when their clients are done
+        master.send_signal(signal.SIGHUP)  # new workers; the old ones end when their clients are done
         load = run.text("ab", "-q", "-n", "10000", "-c", "16", f"http://127.0.0.1:{port}/3.txt")
-        load += run.text(
-            "ab", "-q", "-k", "-n", "10000", "-c", "16", f"http://127.0.0.1:{port}/proxy/4.txt"
-        )
-        results = {
-            f"answers to client {number}": answer.result() for number, answer in enumerate(answers)
-        }
+        load += run.text("ab", "-q", "-k", "-n", "10000", "-c", "16", f"http://127.0.0.1:{port}/proxy/4.txt")
+        results = {f"answers to client {number}": answer.result() for number, answer in enumerate(answers)}
     log = (run.work / "server.log").read_text(encoding="utf-8", errors="replace")
     if "exited on signal" in log:
         raise Failure("a worker of nginx crashed", log)
-    results["load"] = [
-        line
-        for line in load.splitlines()
-        if line.startswith(("Complete requests", "Failed requests", "Non-2xx", "HTML transferred"))
-    ]
+    results["load"] = [line for line in load.splitlines()
+                       if line.startswith(("Complete requests", "Failed requests", "Non-2xx", "HTML transferred"))]
     return results

@@ -8,11 +8,8 @@ BIN = "/usr/lib/postgresql/*/bin/"
 NEEDS = {BIN + name: "postgresql" for name in ("initdb", "postgres", "pgbench", "psql", "pg_dump")}
 SERVED = ("postgres", "psql", "pgbench", "initdb")
 
-OPTIONS = (
-    "-D data -k {work} -c listen_addresses= -c fsync=off -c autovacuum_naptime=1 -c"
-    " max_connections=20 -c dynamic_shared_memory_type=mmap -c restart_after_crash=off -c"
-    " work_mem=2MB"
-).split()
+OPTIONS = ("-D data -k {work} -c listen_addresses= -c fsync=off -c autovacuum_naptime=1 -c max_connections=20"
+           " -c dynamic_shared_memory_type=mmap -c restart_after_crash=off -c work_mem=2MB").split()
 
 # What pgbench left is the same each time but for the order of its history and the time stamps in it.
 TABLES = """
@@ -81,47 +78,15 @@ def run(run):
     client = ("-h", run.work, "-U", "tester")
     sql = (program("psql"), *client, "-qAtX", "-f", "-")
     results = {}
-    run.command(
-        program("initdb"),
-        "-D",
-        "data",
-        "-U",
-        "tester",
-        "-A",
-        "trust",
-        "--no-locale",
-        "-E",
-        "UTF8",
-        "--no-sync",
-        chatty=True,
-        **as_nobody
-    )
-    with run.server(
-        program("postgres"),
-        *(word.format(work=run.work) for word in OPTIONS),
-        stop=signal.SIGINT,
-        ready=lambda: "\nready" in (run.work / "data/postmaster.pid").read_text(encoding="utf-8"),
-        **as_nobody
-    ):
+    run.command(program("initdb"), "-D", "data", "-U", "tester", "-A", "trust", "--no-locale", "-E", "UTF8",
+                "--no-sync", chatty=True, **as_nobody)
+    with run.server(program("postgres"), *(word.format(work=run.work) for word in OPTIONS), stop=signal.SIGINT,
+                    ready=lambda: "\nready" in (run.work / "data/postmaster.pid").read_text(encoding="utf-8"),
+                    **as_nobody):
         run.command(program("pgbench"), *client, "-i", "-s", "2", "-q", "postgres", chatty=True)
-        load = run.text(
-            program("pgbench"),
-            *client,
-            "-c",
-            "6",
-            "-j",
-            "2",
-            "-t",
-            "300",
-            "-M",
-            "prepared",
-            "--random-seed=1",
-            "postgres",
-            chatty=True
-        )
-        results["transactions"] = [
-            line for line in load.splitlines() if "actually" in line or "failed" in line
-        ]
+        load = run.text(program("pgbench"), *client, "-c", "6", "-j", "2", "-t", "300", "-M", "prepared",
+                        "--random-seed=1", "postgres", chatty=True)
+        results["transactions"] = [line for line in load.splitlines() if "actually" in line or "failed" in line]
         results["tables of pgbench"] = run.command(*sql, "postgres", stdin=TABLES.encode())
         results["queries"] = run.command(*sql, "postgres", stdin=QUERIES.encode())
         dump = run.command(program("pg_dump"), *client, "-t", "item", "postgres")

@@ -7,24 +7,16 @@ import random
 
 from harness import Failure, digest
 
-NEEDS = {
-    "redis-server": "redis-server",
-    "redis-benchmark": "redis-tools",
-    "redis-cli": "redis-tools",
-}
+NEEDS = {"redis-server": "redis-server", "redis-benchmark": "redis-tools", "redis-cli": "redis-tools"}
 SERVED = ("redis-server", "redis-benchmark", "redis-cli")
 
-OPTIONS = (
-    "--port 0 --unixsocket redis.sock --dir . --save --appendonly yes --appendfsync no"
-    " --enable-debug-command local --loglevel warning"
-    " --lazyfree-lazy-user-flush yes --lazyfree-lazy-user-del yes"
-).split()
+OPTIONS = ("--port 0 --unixsocket redis.sock --dir . --save --appendonly yes --appendfsync no"
+           " --enable-debug-command local --loglevel warning"
+           " --lazyfree-lazy-user-flush yes --lazyfree-lazy-user-del yes").split()
 # These threads wait by spinning, which a busy machine pays dearly for: only a short load.
 IO_THREADS = "--io-threads 3 --io-threads-do-reads yes".split()
-LOAD = (
-    "-s redis.sock -n 10000 -c 20 -P 8 -d 300 -r 5000 -q"
-    " -t set,get,incr,lpush,rpush,lpop,rpop,sadd,hset,spop,zadd,zpopmin,lrange_100,mset"
-).split()
+LOAD = ("-s redis.sock -n 10000 -c 20 -P 8 -d 300 -r 5000 -q"
+        " -t set,get,incr,lpush,rpush,lpop,rpop,sadd,hset,spop,zadd,zpopmin,lrange_100,mset").split()
 CHURN = """local n = 0 for i = 1, 20000 do local t = {} for k = 1, i % 20 do t[k] = tostring(i * k) end
   n = n + #table.concat(t, ARGV[1]) end return n"""
 
@@ -66,60 +58,35 @@ def data_set():
     for i in range(12000):
         key, name = f"{source.randrange(400)}", f"m{source.randrange(3000)}"
         value = source.randbytes(source.choice((3, 20, 60, 200, 1500, 9000)) + i % 13)
-        yield from (
-            ("SET", "s" + key, value),
-            ("APPEND", "a" + key, value[:500]),
-            ("SETRANGE", "r" + key, source.randrange(20000), value[:100]),
-            ("HSET", "h" + key, name, value[:300]),
-            ("RPUSH", "l" + key, value[:200], name),
-            ("SADD", "t" + key, source.randrange(10000), name),
-            ("ZADD", "z" + key, i, name),
-            ("XADD", "x" + key, f"{i + 1}-0", "field", value[:80]),
-            ("PFADD", "p" + key, name),
-            ("SETBIT", "b" + key, source.randrange(50000), 1),
-        )
+        yield from (("SET", "s" + key, value), ("APPEND", "a" + key, value[:500]),
+                    ("SETRANGE", "r" + key, source.randrange(20000), value[:100]),
+                    ("HSET", "h" + key, name, value[:300]), ("RPUSH", "l" + key, value[:200], name),
+                    ("SADD", "t" + key, source.randrange(10000), name), ("ZADD", "z" + key, i, name),
+                    ("XADD", "x" + key, f"{i + 1}-0", "field", value[:80]),
+                    ("PFADD", "p" + key, name), ("SETBIT", "b" + key, source.randrange(50000), 1))
         if i % 3 == 0:
-            yield from (
-                ("DEL", "s" + key),
-                ("LTRIM", "l" + key, 5, 40),
-                ("HDEL", "h" + key, name),
-                ("UNLINK", f"a{source.randrange(400)}"),
-                ("LPOP", f"l{source.randrange(400)}"),
-            )
+            yield from (("DEL", "s" + key), ("LTRIM", "l" + key, 5, 40), ("HDEL", "h" + key, name),
+                        ("UNLINK", f"a{source.randrange(400)}"), ("LPOP", f"l{source.randrange(400)}"))
 
 
 def read_back(client):
     """A digest of everything that is stored, read key by key."""
-    readers = {
-        b"string": "GET",
-        b"hash": "HGETALL",
-        b"list": "LRANGE",
-        b"set": "SMEMBERS",
-        b"zset": "ZRANGE",
-        b"stream": "XRANGE",
-    }
+    readers = {b"string": "GET", b"hash": "HGETALL", b"list": "LRANGE", b"set": "SMEMBERS", b"zset": "ZRANGE",
+               b"stream": "XRANGE"}
     ranges = {"LRANGE": (0, -1), "ZRANGE": (0, -1), "XRANGE": ("-", "+")}
     keys = sorted(client.call(("KEYS", "*"))[0])
     kinds = client.call(*(("TYPE", key) for key in keys))
-    values = client.call(
-        *((readers[kind], key, *ranges.get(readers[kind], ())) for key, kind in zip(keys, kinds))
-    )
+    values = client.call(*((readers[kind], key, *ranges.get(readers[kind], ())) for key, kind in zip(keys, kinds)))
     sets = {b"set": sorted, b"hash": lambda flat: sorted(zip(flat[::2], flat[1::2]))}
-    return digest(
-        repr(
-            [
-                (key, sets.get(kind, lambda value: value)(value))
-                for key, kind, value in zip(keys, kinds, values)
-            ]
-        )
-    )
+    return digest(repr([(key, sets.get(kind, lambda value: value)(value))
+                        for key, kind, value in zip(keys, kinds, values)]))
 
 
 def fill(client):
     commands = list(data_set())
     answers = []
     for start in range(0, len(commands), 500):
-        answers += client.call(*commands[start : start + 500])
+        answers += client.call(*commands[start:start + 500])
     return answers
 
 
@@ -130,13 +97,11 @@ def probe(run):
 
 def serve(run, *options):
     """A running redis-server, once it has loaded what it stored before."""
-
     def ready():
         try:
             return connect(run).call(["PING"]) == [b"PONG"]
         except Failure:  # it is still loading
             return False
-
     return run.server("redis-server", *OPTIONS, *options, ready=ready)
 
 
@@ -151,17 +116,14 @@ def run(run):
         client = connect(run)
         client.call(["FLUSHALL"], ["SCRIPT", "FLUSH"])
         answers["answers while filling"] = digest(repr(fill(client)))
-        (answers["script"],) = client.call(["EVAL", CHURN, 0, "-"])
+        answers["script"], = client.call(["EVAL", CHURN, 0, "-"])
         answers["data set"] = read_back(client)
         digests += client.call(["DEBUG", "DIGEST"])
         client.call(["BGREWRITEAOF"])
         run.command("redis-benchmark", *LOAD, "--dbnum", "1")
         client.call(["SELECT", 1], ["FLUSHDB"], ["SELECT", 0])
-        run.wait_for(
-            lambda: b"aof_rewrite_in_progress:0" in client.call(["INFO", "persistence"])[0],
-            "BGREWRITEAOF",
-            server,
-        )
+        run.wait_for(lambda: b"aof_rewrite_in_progress:0" in client.call(["INFO", "persistence"])[0],
+                     "BGREWRITEAOF", server)
         client.call(["DEBUG", "RELOAD"])
         digests += client.call(["DEBUG", "DIGEST"])
     with serve(run, *IO_THREADS):

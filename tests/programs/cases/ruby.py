@@ -1,38 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""ruby: objects, strings, hashes, fibers, threads, compaction of the heap, a forked child."""
+"""ruby: one script."""
+from harness import SCRIPTS
 
 NEEDS = {"ruby": "ruby"}
 SERVED = ("ruby",)
 
-SCRIPT = r"""
-require 'digest'; require 'json'; require 'set'; require 'zlib'; require 'stringio'
-def work(seed)
-  random = Random.new(seed)
-  live = {}
-  80_000.times do |i|
-    key = random.rand(4000)
-    if live.key?(key) then live.delete(key)
-    else live[key] = { text: 't' * random.rand(500), list: Array.new(random.rand(20)) { |k| k * i }, sym: "s#{i % 100}".to_sym } end
-  end
-  text = live.sort.map { |k, v| "#{k} #{v.to_json}" }.join("\n")
-  packed = Zlib::Deflate.deflate(text, 6)
-  raise 'zlib' unless Zlib::Inflate.inflate(packed) == text
-  words = text.scan(/[a-z]\d+/).tally.sort.first(50)
-  copy = Marshal.load(Marshal.dump(live))
-  Digest::SHA256.hexdigest([text.gsub(/(\d)(\d)/, '\2\1'), words, copy.size, packed.size].inspect)
-end
-puts work(1)
-puts Array.new(4) { |n| Thread.new { work(n) } }.map(&:value)
-fibers = Array.new(1000) { |n| Fiber.new { 20.times { |k| Fiber.yield(('y' * (n * k % 70)).size) }; 0 } }
-puts 20.times.sum { fibers.sum(&:resume) }
-GC.start; GC.compact; GC.stress = true; 50.times { |i| [i.to_s * 10, { i => i }] }; GC.stress = false
-reader, writer = IO.pipe
-pid = fork { reader.close; writer.write(work(7)); writer.close; exit!(0) }
-writer.close; puts reader.read; Process.wait(pid); puts $?.exitstatus
-puts (2**20000).to_s.size, (3**5000 * 7**3000).to_s(36).hash.is_a?(Integer), (1..2000).inject(:*).to_s.size
-puts Set.new((1..50_000).map { |i| i * 7919 % 10_007 }).size
-"""
-
 
 def run(run):
-    return {"output": run.command("ruby", "--disable=gems", "-", stdin=SCRIPT.encode())}
+    return {"output": run.command("ruby", "--disable=gems", SCRIPTS / "ruby.rb")}

@@ -111,7 +111,7 @@ static void check_realloc(unsigned failing) {
     engine_check_heaps();
 }
 
-static void test_realloc(void **state) {
+static void test_resized(void **state) {
     (void)state;
     fake_page_reuse(true);
     check_realloc(0);
@@ -243,7 +243,7 @@ int main(void) {
         ISOLATED(test_calloc_checked),
         ISOLATED(test_calloc_after_failed_purges),
         ISOLATED(test_overflow),
-        ISOLATED(test_realloc),
+        ISOLATED(test_resized),
         ISOLATED(test_realloc_without_mremap),
         ISOLATED(test_realloc_without_memory),
         ISOLATED(test_realloc_in_place),

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * front/slow.c: what the hot path falls to; H5, P3.  Misuse is seen in check/ and tests/misuse.
+ */
+#include "engine.h"
+
+#include "config/option.h"
+#include "front/slow.h"
+#include "heap/registry.h"
+#include "span/map.h"
+
+#include <string.h>
+
+static bool is_locked(const void *block) {
+    return hak_registry_get(hak_tag_owner(hak_map_tag(block)))->kind == HAK_HEAP_LOCKED;
+}
+
+/* H5: inside a slow path, calls of the same thread are served elsewhere, and their frees wait. */
+static void check_busy(const char *mode) {
+    engine_mode(mode);
+    void *mine = hak_malloc(100), *huge = hak_malloc(3 * MIB);
+    struct hak_heap *heap = hak_heap_enter(&hak_tls);
+    uint32_t count = hak_heap_bin_count(heap, hak_class_of(100));
+    void *block[50];
+    for (size_t i = 0; i < 50; i++) {
+        block[i] = hak_malloc(i * 100);
+        assert_true(is_locked(block[i]));
+        engine_fill(block[i], i * 100, i);
+    }
+    assert_non_null(hak_calloc(3, 1000));
+    hak_free(mine);
+    hak_free(huge);
+    hak_free(NULL);
+    for (size_t i = 0; i < 50; i++) {
+        assert_true(engine_intact(block[i], i * 100, i));
+        hak_free(block[i]);
+    }
+    hak_tiny_magazine_flush_all(); /* not now */
+    assert_int_equal(hak_heap_bin_count(heap, hak_class_of(100)), count);
+    assert_int_equal(hak_tls.state, HAK_TLS_BUSY);
+    hak_heap_leave(&hak_tls);
+    assert_false(is_locked(hak_malloc(100)));
+    engine_check_span();
+    engine_check_heaps();
+    engine_check_census(NULL);
+}
+
+static void test_busy_fast(void **state) {
+    (void)state;
+    check_busy("fast");
+}
+
+static void test_busy_checked(void **state) {
+    (void)state;
+    check_busy("checked");
+}
+
+static void test_start(void **state) {
+    (void)state;
+    hak_slow_start();
+    assert_int_equal(hak_tls.state, HAK_TLS_READY);
+    struct hak_heap *heap = hak_tls.heap;
+    hak_slow_start();
+    assert_ptr_equal(hak_tls.heap, heap);
+    assert_int_equal(hak_registry_count(), 1);
+}
+
+/* Before it fails, free memory of other classes and of ended threads is looked at. */
+static void test_last_resort(void **state) {
+    (void)state;
+    if (HAK_STRESS) return;
+    static struct fake_thread next;
+    static void *block[3000];
+    hak_malloc(16);
+    fake_page_limit(fake_page_mapped(HAK_PAGE_HEAP) + fake_page_mapped(HAK_PAGE_META));
+    for (int round = 0; round < 6; round++) { /* the whole region, each time in other blocks */
+        size_t size = (size_t)700 << (2 * round), count = 0;
+        while (count < UNIT_COUNT(block) && (block[count] = hak_malloc(size)) != NULL) count++;
+        if (count < UNIT_COUNT(block)) assert_in_range(count * size, 20 * MIB, 32 * MIB);
+        for (size_t i = 0; i < count; i++) hak_free(block[i]);
+        if (round == 3) engine_next_thread(&next);
+    }
+}
+
+/* ENOMEM by every call that can fail, and usable again at once. */
+static void test_errno(void **state) {
+    (void)state;
+    hak_malloc(10);
+    fake_page_limit(1);
+    while (hak_malloc(700 * KIB)) {}
+    for (size_t size = MIB; size < 100 * MIB; size *= 2) {
+        errno = 0;
+        assert_null(hak_malloc(size));
+        assert_int_equal(errno, ENOMEM);
+        errno = 0;
+        assert_null(hak_calloc(2, size));
+        assert_int_equal(errno, ENOMEM);
+        errno = 0;
+        assert_null(hak_aligned_alloc(2 * MIB, size));
+        assert_int_equal(errno, ENOMEM);
+        errno = 7;
+        void *out = &out;
+        assert_int_equal(hak_posix_memalign(&out, 4 * KIB, size), ENOMEM);
+        assert_int_equal(errno, 7);
+        assert_ptr_equal(out, &out);
+    }
+    fake_page_limit(0);
+    void *block = hak_malloc(50 * MIB);
+    assert_non_null(block);
+    hak_free(block);
+}
+
+/* A success leaves errno as it was, even if something inside failed and was done otherwise. */
+static void test_errno_is_kept(void **state) {
+    (void)state;
+    errno = 42;
+    fake_page_fail(FAKE_BIT(FAKE_MAP) | FAKE_BIT(FAKE_ADVISE), 1, 1);
+    for (size_t size = 1; size < 40 * MIB; size *= 3) {
+        assert_non_null(hak_malloc(size));
+        assert_non_null(hak_calloc(1, size));
+    }
+    assert_int_equal(errno, 42);
+}
+
+static void test_usable(void **state) {
+    (void)state;
+    for (size_t size = 0; size < 3 * MIB; size += 1 + size / 20) {
+        void *block = hak_malloc(size);
+        assert_int_equal(hak_slow_usable(block, "test"), hak_good_size(size));
+        hak_free(block);
+    }
+    assert_int_equal(hak_usable_size(NULL), 0);
+}
+
+static void test_misuse_that_is_reported(void **state) {
+    (void)state;
+    engine_mode("checked");
+    hak_option_set("on_error", "report");
+    char *block = hak_malloc(100), *huge = hak_malloc(3 * MIB);
+    int local = 0;
+    hak_free(block + 16);
+    hak_free(&local);
+    hak_free(huge + 4096);
+    hak_free(huge + 3 * MIB);
+    hak_free((void *)(uintptr_t)0x123456789);
+    hak_free(block);
+    hak_free(block);
+    assert_int_equal(hak_usable_size(huge + 1), 0);
+    errno = 0;
+    assert_null(hak_realloc(huge + 1, 100));
+    hak_free_sized(hak_malloc(64), 1000);
+    hak_free(huge);
+    hak_free(huge);
+    engine_check_span();
+    engine_check_heaps();
+    void *one = hak_malloc(100), *two = hak_malloc(100);
+    assert_ptr_not_equal(one, two);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        ISOLATED(test_busy_fast),   ISOLATED(test_busy_checked),
+        ISOLATED(test_start),       ISOLATED(test_last_resort),
+        ISOLATED(test_errno),       ISOLATED(test_errno_is_kept),
+        ISOLATED(test_usable),      ISOLATED(test_misuse_that_is_reported),
+    };
+    return cmocka_run_group_tests_name("front/slow", tests, NULL, NULL);
+}

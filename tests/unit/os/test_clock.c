@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * os/clock.c: goes forward, in milliseconds, and is never 0.  No test asserts a duration.
+ */
+#include "unit.h"
+
+#include "os/clock.h"
+
+#include <errno.h>
+#include <time.h>
+
+static void test_never_back(void **state) {
+    (void)state;
+    uint64_t last = hak_clock_ms();
+    assert_true(last != 0);
+    for (int i = 0; i < 100000; i++) {
+        uint64_t now = hak_clock_ms();
+        assert_true(now >= last);
+        last = now;
+    }
+}
+
+/* Between two readings of the fine clock, give or take the resolution of the coarse one. */
+static void test_milliseconds(void **state) {
+    (void)state;
+    const struct timespec pause = {0, 30000000};
+    struct timespec before, after;
+    clock_gettime(CLOCK_MONOTONIC, &before);
+    nanosleep(&pause, NULL);
+    uint64_t ms = hak_clock_ms();
+    clock_gettime(CLOCK_MONOTONIC, &after);
+    assert_true(ms + 20 >= (uint64_t)before.tv_sec * 1000 + (uint64_t)before.tv_nsec / 1000000);
+    assert_true(ms <= (uint64_t)after.tv_sec * 1000 + (uint64_t)after.tv_nsec / 1000000 + 2);
+}
+
+static void test_errno(void **state) {
+    (void)state;
+    errno = 99;
+    hak_clock_ms();
+    assert_int_equal(errno, 99);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_never_back),
+        cmocka_unit_test(test_milliseconds),
+        cmocka_unit_test(test_errno),
+    };
+    return cmocka_run_group_tests_name("os/clock", tests, NULL, NULL);
+}
