@@ -63,8 +63,8 @@ HAK_INLINE unsigned hak_log2(size_t n) {
 #define hak_order_stores() __atomic_signal_fence(__ATOMIC_SEQ_CST)
 
 /* A free block, in a list.  In checked mode its second word seals the first: it is the link XOR the
- * process's secret mark (check/checked.h).  In fast mode the mark is 0, and the second word not
- * written. */
+ * block's address XOR the process's secret mark (check/checked.h), so that a copy of it elsewhere is
+ * no seal.  In fast mode the mark is 0, and the second word not written. */
 struct hak_block {
     struct hak_block *next;
     uintptr_t seal;
@@ -72,11 +72,11 @@ struct hak_block {
 
 HAK_INLINE void hak_block_link(struct hak_block *block, struct hak_block *next, uintptr_t mark) {
     block->next = next;
-    if (mark) block->seal = mark ^ (uintptr_t)next;
+    if (mark) block->seal = mark ^ (uintptr_t)block ^ (uintptr_t)next;
 }
 
 HAK_INLINE bool hak_block_is_sealed(const struct hak_block *block, uintptr_t mark) {
-    return (block->seal ^ (uintptr_t)block->next) == mark;
+    return (block->seal ^ (uintptr_t)block ^ (uintptr_t)block->next) == mark;
 }
 
 #endif

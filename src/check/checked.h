@@ -2,8 +2,8 @@
  *
  * Checked mode: the free of a block of the caller's own heap.
  *
- * The second word of every free block seals its first, the link: it is the link XOR the process's
- * secret mark.  A block in use is not sealed: its second word is cleared when it is handed out.  So
+ * The second word of every free block seals its first, the link: it is the link XOR the block's
+ * address XOR the process's secret mark.  A block in use is not sealed: its second word is cleared when it is handed out.  So
  *   a second free             finds the seal;
  *   an interior pointer       is not a multiple of the block size;
  *   memory never handed out   lies in the part of the slab that was not carved yet;
@@ -31,9 +31,11 @@ HAK_INLINE struct hak_bin_check *hak_checked_class(struct hak_heap *heap, uint64
 HAK_INLINE bool hak_checked_in_use(struct hak_heap *heap, uint64_t class_words,
                                    const struct hak_block *block) {
     const struct hak_bin_check *check = hak_checked_class(heap, class_words);
-    return hak_likely(hak_class_divides(check->inverse, (uint16_t)(uintptr_t)block)) &&
+    uint16_t offset = (uint16_t)(uintptr_t)block;
+    return hak_likely(hak_class_divides(check->inverse, offset)) &&
+           hak_likely(offset != check->end) &&
            hak_likely(!hak_block_is_sealed(block, heap->mark)) &&
-           hak_likely((uintptr_t)block - (uintptr_t)check->carve_at >= check->carve_left);
+           hak_likely(((uintptr_t)block - (uintptr_t)check->carve_at) >> 4 >= check->carve_left);
 }
 
 _Static_assert(sizeof(struct hak_bin_check) == 16, "found by class_words, as bins are");

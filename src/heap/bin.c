@@ -57,7 +57,7 @@ static void bin_note_carve(struct hak_heap *heap, const struct hak_slab *slab) {
     struct hak_bin_check *check = &heap->check[slab->class];
     size_t size = hak_class_table[slab->class].block_bytes;
     check->carve_at = slab->base + slab->carved * size;
-    check->carve_left = (uint32_t)((slab->capacity - slab->carved) * size);
+    check->carve_left = (uint16_t)((slab->capacity - slab->carved) * size / 16);
 }
 
 /* Takes a batch from one listed slab; it leaves the list when it has nothing more. */

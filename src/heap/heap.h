@@ -46,11 +46,12 @@ struct hak_bin {
 
 _Static_assert(sizeof(struct hak_bin) == 16, "see HAK_TAG in span/map.h");
 
-/* What checked mode asks about a class on each free. */
+/* What checked mode asks about a class on each free; of use for slabs of one unit with many blocks. */
 struct hak_bin_check {
     char *carve_at;      /* the untouched part of the slab being carved ... */
-    uint32_t carve_left; /* ... and its size in bytes: a pointer into it was never handed out */
-    uint32_t inverse;    /* of the block size; 0: slabs of several units, checked the long way */
+    uint16_t carve_left; /* ... and its size, in 16 bytes: no pointer into it was handed out */
+    uint16_t end;        /* offset of the slab's end that is too short for a block; 1 if none */
+    uint32_t inverse;    /* of the block size; 0: other slabs, which are checked the long way */
 };
 
 struct hak_bin_cold {

@@ -29,17 +29,23 @@ static struct hak_heap *thread_heap_find(void) {
 
 bool hak_thread_heap_attach(struct hak_tls *tls) {
     hak_fork_arm();
-    if (tls->heap) return true; /* hak_fork_arm allocated, and so attached */
-    hak_adopt_after_fork();
-    struct hak_heap *heap = thread_heap_find();
-    if (!heap) return false;
-    heap->thread = hak_thread_self();
-    heap->since_fork = hak_fork_pending();
-    tls->heap = heap;
-    hak_tls_open(tls, heap);
+    if (!tls->heap) {
+        hak_adopt_after_fork();
+        struct hak_heap *heap = thread_heap_find();
+        if (!heap) return false;
+        heap->thread = hak_thread_self();
+        heap->since_fork = hak_fork_pending();
+        struct hak_heap *none = NULL;
+        /* One step, as a signal handler sees it: a handler that came between has attached a heap. */
+        if (!__atomic_compare_exchange_n(&tls->heap, &none, heap, false, __ATOMIC_RELAXED,
+                                         __ATOMIC_RELAXED)) {
+            hak_adopt_park(heap);
+        }
+    }
+    hak_tls_open(tls, tls->heap);
     /* May allocate: the thread is ready for that now.  If it fails, the heap is not parked when the
      * thread ends; its free memory is lost then, and nothing else. */
-    hak_thread_at_end(thread_heap_ended, heap);
+    hak_thread_at_end(thread_heap_ended, tls->heap);
     return true;
 }
 

@@ -99,12 +99,14 @@ static struct hak_superslab *huge_move(struct hak_superslab *huge, size_t bytes)
     if (!to) return NULL;
     bool in_region = huge->huge_slots != 0;
     size_t to_bytes = in_region ? huge->huge_bytes : bytes;
-    if (!hak_page_move(huge->base, huge->huge_bytes, to->base, to_bytes, in_region)) {
-        if (!in_region) return NULL; /* the target can't be trusted: see hak_page_move */
-        hak_region_unmap_dedicated(to);
-        return NULL;
-    }
+    /* Before the pages move: where they were, another thread may map something at once. */
     hak_map_set_tags(huge->base, 1, 0);
+    if (!in_region) hak_map_set_superslab(huge->base, NULL);
+    if (!hak_page_move(huge->base, huge->huge_bytes, to->base, to_bytes, in_region)) {
+        hak_map_set_tags(huge->base, 1, HAK_TAG_HUGE);
+        hak_map_set_superslab(huge->base, huge);
+        return NULL; /* the target can't be trusted: see hak_page_move */
+    }
     to->huge_heap = NULL;
     huge_begin(to, bytes, 0);
     if (in_region)

@@ -43,6 +43,7 @@ void hak_map_set_tags(const void *start, size_t units, uint32_t tag) {
 void hak_map_set_superslab(const void *start, struct hak_superslab *superslab) {
     uintptr_t address = (uintptr_t)start;
     size_t index = (address >> HAK_SUPERSLAB_SHIFT) & (HAK_LEAF_SUPERSLABS - 1);
+    if (hak_map_leaf(address) == &hak_map.zero) return; /* not covered: nothing was stored either */
     atomic_store_explicit(&hak_map_leaf(address)->superslab[index], superslab,
                           memory_order_release);
 }

@@ -139,9 +139,10 @@ static bool region_map(struct hak_region *region, uint32_t slots, size_t bytes, 
     char *base = hak_page_map(bytes, alignment, HAK_PAGE_HEAP);
     if (base && !hak_map_cover(base, bytes)) {
         if (!hak_page_unmap(base, bytes, HAK_PAGE_HEAP)) {
-            region->slots = slots; /* P4: it stays ours, claimed for ever: counted as waste */
+            region->slots = 0; /* P4: as a dedicated region that could not be unmapped */
             region->base = base;
             region->bytes = bytes;
+            atomic_store_explicit(&region->free_slots, 1, memory_order_release);
             return false;
         }
         base = NULL;
@@ -344,6 +345,6 @@ void hak_region_resized_dedicated(struct hak_superslab *superslab, size_t bytes)
 
 void hak_region_forget_dedicated(struct hak_superslab *superslab) {
     atomic_store_explicit(&superslab->kind, HAK_SUPERSLAB_FREE, memory_order_relaxed);
-    region_rebase(superslab->region, NULL, 0);
+    superslab->region->base = NULL; /* the page map has forgotten it already */
     region_retire(superslab->region);
 }

@@ -11,7 +11,7 @@
 #include <string.h>
 
 #define ENGINE_WHOLE 8192u /* up to here all of a block is filled */
-#define ENGINE_PART  64u   /* of each page of a larger one, and at its end */
+#define ENGINE_PART  64u   /* of each page (or unit) of a larger one, and at its end */
 
 uint64_t engine_random(struct engine_random *random) {
     uint64_t x = random->state ? random->state : 1;
@@ -41,12 +41,12 @@ static unsigned char engine_byte(uint64_t seed, size_t at) {
 
 /* The next offset to look at after `at`. */
 static size_t engine_step(size_t at, size_t size) {
-    if (size <= ENGINE_WHOLE || at % HAK_PAGE_BYTES_MIN + 1 < ENGINE_PART ||
-        at + 1 >= size - ENGINE_PART) {
+    size_t grain = size <= 256 * KIB ? HAK_PAGE_BYTES_MIN : HAK_UNIT_BYTES;
+    if (size <= ENGINE_WHOLE || at % grain + 1 < ENGINE_PART || at + 1 >= size - ENGINE_PART) {
         return at + 1;
     }
-    size_t page = hak_align_up(at + 1, HAK_PAGE_BYTES_MIN);
-    return page < size - ENGINE_PART ? page : size - ENGINE_PART;
+    size_t next = hak_align_up(at + 1, grain);
+    return next < size - ENGINE_PART ? next : size - ENGINE_PART;
 }
 
 static void engine_hook(bool begins) {

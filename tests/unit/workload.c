@@ -14,7 +14,14 @@ void workload_start(struct workload *work, uint64_t seed, size_t most) {
     memset(work, 0, sizeof *work);
     work->random.state = seed;
     work->most = most;
+    work->rare = 100;
+    work->huge = 50;
     fake_thread_switch(&work->thread[0]);
+}
+
+static size_t workload_size(struct workload *work) {
+    if (engine_below(&work->random, work->huge)) return engine_size(&work->random, work->most);
+    return engine_below(&work->random, work->most);
 }
 
 /* A call that gave no block: allowed while the kernel fails. */
@@ -53,7 +60,7 @@ static void *workload_allocate(struct workload *work, size_t size, bool *of_heap
 }
 
 static void workload_new(struct workload *work, size_t row) {
-    size_t size = engine_size(&work->random, work->most);
+    size_t size = workload_size(work);
     void *block = workload_allocate(work, size, &work->of_heap[row]);
     if (block) engine_enter(&work->table, row, block, size);
     else workload_failed(work);
@@ -61,7 +68,7 @@ static void workload_new(struct workload *work, size_t row) {
 
 static void workload_resize(struct workload *work, size_t row) {
     struct engine_block *entry = &work->table.row[row];
-    size_t size = 1 + engine_size(&work->random, work->most);
+    size_t size = 1 + workload_size(work);
     if (engine_below(&work->random, 2)) size = 1 + engine_below(&work->random, 2 * entry->size + 1);
     if (size > work->most) size = work->most;
     errno = 0;
@@ -126,7 +133,7 @@ static void workload_rare(struct workload *work) {
 void workload_step(struct workload *work) {
     size_t row = engine_below(&work->random, ENGINE_TABLE);
     workload_switch(work);
-    if (engine_below(&work->random, 100) == 0) {
+    if (engine_below(&work->random, work->rare) == 0) {
         workload_rare(work);
     } else if (!work->table.row[row].block) {
         workload_new(work, row);

@@ -17,6 +17,8 @@ struct workload {
     struct hak_heap *heap; /* a first-class one, or NULL: some blocks of the table are of it */
     bool of_heap[ENGINE_TABLE];
     size_t most;           /* the largest size */
+    unsigned rare;         /* one operation in so many is none on a block */
+    unsigned huge;         /* one size in so many is any up to `most` */
     bool may_fail;
     unsigned long failed;  /* allocations that did */
 };

@@ -16,7 +16,7 @@ FILTERS = (
     '[paths(type == "number")] | length',
     "map(.nested) | tojson | fromjson | flatten | unique | length",
 )
-REDUCE = r'reduce range(20000) as $i ({}; .["k\($i % 300)"] += [$i]) | [length, (map(length) | add)]'
+REDUCE = r'reduce range(20000) as $i ({}; .["k\($i % 300)"] += [$i]) | map_values(length)'
 RECURSE = "def f: if . > 9000 then [.] else [. + 1 | f] end; 0 | f | [recurse] | length"
 
 

@@ -341,7 +341,7 @@ static void test_no_table(void **state) {
     while (hak_arena_alloc(64, 64)) {}
     size_t metadata = fake_page_mapped(HAK_PAGE_META);
     for (int i = 0; i < 20; i++) {
-        fake_page_fail(FAKE_BIT(FAKE_MAP_META), 2, FAKE_FOR_EVER);
+        fake_page_fail(FAKE_BIT(FAKE_MAP_META), 1, FAKE_FOR_EVER);
         assert_null(hak_region_claim(1));
     }
     size_t grown = fake_page_mapped(HAK_PAGE_META) - metadata;

@@ -8,7 +8,7 @@
 
 #define MAPS (FAKE_BIT(FAKE_MAP) | FAKE_BIT(FAKE_MAP_META))
 
-enum { STEPS = 350 };
+enum { STEPS = 400 };
 
 static struct workload work;
 
@@ -16,12 +16,31 @@ struct failure {
     unsigned kinds;
     unsigned long nth, count;
     bool may_lose_space; /* the target of a move that failed: see os/page.c */
+    unsigned huge;       /* as in workload.h */
 };
+
+/* What the fallback heap keeps (it served a thread that had no memory for a heap of its own) may be
+ * left, in one region. */
+static void check_nothing_lost(bool may_lose_space) {
+    struct hak_stats stats;
+    hak_collect();
+    engine_check_span();
+    engine_check_heaps();
+    engine_check_census(&stats);
+    assert_int_equal(stats.live, 0);
+    assert_int_equal(stats.free_dirty, 0);
+    assert_in_range(stats.cached, 0, 256 * KIB);
+    if (may_lose_space) return;
+    assert_in_range(stats.waste, 0, MIB);
+    assert_in_range(fake_page_mapped(HAK_PAGE_HEAP), 0, stats.cached ? 128 * MIB : 0);
+}
 
 /* Exits with 0, or 2 if no call failed: n is beyond the last one. */
 static int run(const struct failure *failure) {
-    workload_start(&work, 100 + failure->nth % 7, 45 * MIB);
+    workload_start(&work, 100, 45 * MIB);
     work.may_fail = true;
+    work.rare = 12;
+    work.huge = failure->huge;
     fake_page_fail(failure->kinds, failure->nth, failure->count);
     for (int step = 0; step < STEPS; step++) workload_step(&work);
     workload_check(&work);
@@ -31,18 +50,13 @@ static int run(const struct failure *failure) {
     for (int step = 0; step < STEPS / 2; step++) workload_step(&work);
     workload_check(&work);
     workload_end(&work);
-    if (failure->may_lose_space) {
-        hak_collect();
-        engine_check_census(NULL);
-    } else {
-        engine_check_empty();
-    }
+    check_nothing_lost(failure->may_lose_space);
     return failures ? 0 : 2;
 }
 
-static void every(unsigned kinds, unsigned long count, bool may_lose_space) {
+static void every(unsigned kinds, unsigned long count, bool may_lose_space, unsigned huge) {
     for (unsigned long nth = 1;; nth++) {
-        struct failure failure = {kinds, nth, count, may_lose_space};
+        struct failure failure = {kinds, nth, count, may_lose_space, huge};
         int status = -1;
         fflush(NULL);
         pid_t child = fork();
@@ -50,7 +64,7 @@ static void every(unsigned kinds, unsigned long count, bool may_lose_space) {
         assert_int_equal(waitpid(child, &status, 0), child);
         if (WIFEXITED(status) && WEXITSTATUS(status) == 2) {
             print_message("%lu calls\n", nth - 1);
-            assert_true(nth > 7); /* seven workloads, each reached */
+            assert_true(nth > 1);
             return;
         }
         if (status != 0) fail_msg("call %lu: wait status 0x%x", nth, (unsigned)status);
@@ -59,43 +73,43 @@ static void every(unsigned kinds, unsigned long count, bool may_lose_space) {
 
 static void test_map_fails_once(void **state) {
     (void)state;
-    every(MAPS, 1, false);
+    every(MAPS, 1, false, 12);
 }
 
 static void test_map_fails_for_ever(void **state) {
     (void)state;
-    every(MAPS, FAKE_FOR_EVER, false);
+    every(MAPS, FAKE_FOR_EVER, false, 12);
 }
 
 static void test_unmap_fails_once(void **state) {
     (void)state;
-    every(FAKE_BIT(FAKE_UNMAP), 1, false);
+    every(FAKE_BIT(FAKE_UNMAP), 1, false, 12);
 }
 
 static void test_unmap_fails_for_ever(void **state) {
     (void)state;
-    every(FAKE_BIT(FAKE_UNMAP), FAKE_FOR_EVER, false);
+    every(FAKE_BIT(FAKE_UNMAP), FAKE_FOR_EVER, false, 12);
 }
 
 static void test_purge_fails_once(void **state) {
     (void)state;
-    every(FAKE_BIT(FAKE_PURGE), 1, false);
+    every(FAKE_BIT(FAKE_PURGE), 1, false, 12);
 }
 
 static void test_purge_fails_for_ever(void **state) {
     (void)state;
-    every(FAKE_BIT(FAKE_PURGE), FAKE_FOR_EVER, false);
+    every(FAKE_BIT(FAKE_PURGE), FAKE_FOR_EVER, false, 12);
 }
 
 static void test_remap_fails(void **state) {
     (void)state;
-    every(FAKE_BIT(FAKE_RESIZE) | FAKE_BIT(FAKE_MOVE), 1, true);
-    every(FAKE_BIT(FAKE_RESIZE) | FAKE_BIT(FAKE_MOVE), FAKE_FOR_EVER, true);
+    every(FAKE_BIT(FAKE_RESIZE) | FAKE_BIT(FAKE_MOVE), 1, true, 2);
+    every(FAKE_BIT(FAKE_RESIZE) | FAKE_BIT(FAKE_MOVE), FAKE_FOR_EVER, true, 2);
 }
 
 static void test_anything_fails_for_ever(void **state) {
     (void)state;
-    every(FAKE_ALL, FAKE_FOR_EVER, true);
+    every(FAKE_ALL, FAKE_FOR_EVER, true, 12);
 }
 
 int main(void) {

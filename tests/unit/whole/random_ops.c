@@ -9,7 +9,7 @@
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define STEPS 6000
 #else
-#define STEPS 20000
+#define STEPS 12000
 #endif
 
 static struct workload work;
@@ -19,7 +19,7 @@ static void run(uint64_t seed, size_t most) {
     workload_start(&work, seed, most);
     for (int step = 0; step < STEPS; step++) {
         workload_step(&work);
-        if (step % 200 == 0) workload_check(&work);
+        if (step % 300 == 0) workload_check(&work);
     }
     workload_check(&work);
     workload_end(&work);
