@@ -5,7 +5,7 @@
  * answerable for.
  *
  * malloc of up to 1040 bytes returns the next slot of a ring of the block's size class; free does
- * nothing. So a slot is handed out again after HAKMEM_FLOOR_SLOTS (default 64) further mallocs of
+ * nothing. So a slot is handed out again after HAKFLOOR_SLOTS (default 64) further mallocs of
  * its class, whether its block was freed or not.  A program whose blocks live shorter than that
  * runs correctly; one whose blocks live longer overwrites itself, which random_mixed sees in the
  * pass that follows the timed part. 64 slots are enough for its standard working set of 400, and
@@ -76,7 +76,7 @@ static void *map(size_t bytes, int flags) {
 
 /* getenv does not allocate, and no thread changes the environment before the first malloc. */
 static size_t ring_slots(void) {
-    const char *text = getenv("HAKMEM_FLOOR_SLOTS");
+    const char *text = getenv("HAKFLOOR_SLOTS");
     size_t slots = text ? strtoul(text, NULL, 10) : 64;
     return slots < 1 ? 1 : slots > SLOTS_MAX ? SLOTS_MAX : slots;
 }

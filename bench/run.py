@@ -8,8 +8,8 @@
 
 Every run is a fresh process with the allocator preloaded, and each process first proves which
 library serves malloc.  Allocators take turns, and the order changes from round to round, so that a
-slow phase of the machine meets all of them.  A benchmark is one row of ROWS; what it prints as
-key=value is a metric.
+slow phase of the machine meets all of them.  The benchmarks are in rows.py, what becomes
+of the results is in figures.py.
 """
 
 import argparse
@@ -19,101 +19,14 @@ import pathlib
 import platform
 import re
 import shlex
-import statistics
 import subprocess
 import sys
-from dataclasses import dataclass
+
+import figures
+from rows import ROWS
 
 REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
 TIMEOUT_SECONDS = 600
-
-
-@dataclass(frozen=True)
-class Metric:
-    key: str
-    unit: str
-    higher_is_better: bool = False
-    percentiles: bool = False  # print P95 and P99 over the runs
-
-
-@dataclass(frozen=True)
-class Row:
-    name: str
-    program: str
-    full: str  # arguments
-    quick: str
-    metrics: tuple
-    runs: int = 10
-    quick_runs: int = 3
-    floor: bool = False  # runs on the floor allocator, so that time above the floor can be told
-
-
-SPEED = Metric("ops_per_s", "ops/s", higher_is_better=True)
-PEAK = Metric("peak_kib", "KiB")
-LIVE = Metric("live_kib", "KiB")
-FAULTS = Metric("faults", "faults")
-TIME = Metric("ns_per_op", "ns", percentiles=True)
-
-
-def random_mixed(working_set, floor=False):
-    return Row(
-        f"random mixed, ws {working_set:,}",
-        "random_mixed",
-        f"20000000 {working_set} 1",
-        f"5000000 {working_set} 1",
-        (SPEED, LIVE),
-        floor=floor,
-    )
-
-
-def battle(blocks):
-    memory = tuple(
-        Metric(key, "KiB") for key in ("peak_kib", "freed_kib", "flushed_kib", "idle_kib")
-    )
-    return Row(
-        f"battle, {blocks:,} blocks",
-        "battle",
-        f"{blocks}",
-        f"{blocks} 16 0",
-        (SPEED, *memory),
-        runs=5,
-    )
-
-
-def scenario(name):
-    return Row(
-        f"scenario {name}", "scenarios", name, name, (TIME, FAULTS, PEAK), runs=50, quick_runs=10
-    )
-
-
-ROWS = (
-    random_mixed(400, floor=True),
-    random_mixed(10000),
-    random_mixed(100000),
-    random_mixed(1000000),
-    Row(
-        "larson, 1 thread",
-        "larson",
-        "5 8 1000 1024 100 4141 1",
-        "1 8 1000 1024 100 4141 1",
-        (SPEED, PEAK),
-        runs=5,
-    ),
-    Row(
-        "larson, 4 threads",
-        "larson",
-        "5 8 1000 1024 100 4141 4",
-        "1 8 1000 1024 100 4141 4",
-        (SPEED, PEAK),
-        runs=5,
-    ),
-    battle(1000000),
-    battle(5000000),
-    scenario("json"),
-    scenario("mir"),
-    scenario("vm"),
-    scenario("mixed"),
-)
 
 # Peers are looked up by name, so that any distribution's will do.
 PEERS = (
@@ -207,88 +120,7 @@ def run_row(build, row, allocators, quick, runs):
     return {name: found for name, found in results.items() if found}
 
 
-# ---- Figures -----------------------------------------------------------------------------------
-
-
-def series(found, metric):
-    return sorted(float(values[metric.key]) for values in found if metric.key in values)
-
-
-def percentile(values, percent):
-    """The smallest value that at least `percent` % of the values do not exceed."""
-    return values[max(0, -(-len(values) * percent // 100) - 1)]
-
-
-def ratio(metric, value, best):
-    """Above 1: better than the best peer."""
-    if value == best:
-        return 1.0
-    if value == 0 or best == 0:
-        return float("inf") if (best == 0) == metric.higher_is_better else 0.0
-    return value / best if metric.higher_is_better else best / value
-
-
-def nanoseconds(found):
-    return statistics.median(float(v["seconds"]) / float(v["ops"]) * 1e9 for v in found)
-
-
-def number(value):
-    if value >= 1e6:
-        return f"{value / 1e6:,.2f} M"
-    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}"
-
-
-def best_of(medians, metric):
-    peers = [value for name, value in medians.items() if name not in ("hakmem", "floor")]
-    if not peers:
-        return None
-    return max(peers) if metric.higher_is_better else min(peers)
-
-
-def print_metric(results, metric):
-    """Returns (hakmem's median, best peer's, ratio) for the summary, or None."""
-    values = {
-        name: series(found, metric)
-        for name, found in results.items()
-        if name != "floor" or metric is SPEED
-    }
-    values = {name: found for name, found in values.items() if found}
-    medians = {name: statistics.median(found) for name, found in values.items()}
-    best = best_of(medians, metric)
-    extra = f"{'P95':>10} {'P99':>10}" if metric.percentiles else ""
-    print(
-        f"  {metric.key + ' (' + metric.unit + ')':22} {'median':>10} {'min':>10} {'max':>10} "
-        f"{'to best':>8} {extra}"
-    )
-    order = sorted(medians, key=medians.get, reverse=metric.higher_is_better)
-    for name in order:
-        found = values[name]
-        compared = f"{ratio(metric, medians[name], best):8.3f}" if best is not None else f"{'':8}"
-        extra = (
-            f"{number(percentile(found, 95)):>10} {number(percentile(found, 99)):>10}"
-            if metric.percentiles
-            else ""
-        )
-        print(
-            f"    {name:20} {number(medians[name]):>10} "
-            f"{number(found[0]):>10} {number(found[-1]):>10} "
-            f"{compared} {extra}".rstrip()
-        )
-    if "hakmem" not in medians or best is None:
-        return None
-    return medians["hakmem"], best, ratio(metric, medians["hakmem"], best)
-
-
-def print_above_floor(results):
-    if "floor" not in results:
-        return
-    floor = nanoseconds(results["floor"])
-    above = {name: nanoseconds(found) - floor for name, found in results.items() if name != "floor"}
-    peers = [value for name, value in above.items() if name != "hakmem"]
-    print(f"  time above the floor ({floor:.2f} ns/op)")
-    for name in sorted(above, key=above.get):
-        compared = f"{min(peers) / above[name]:8.3f}" if peers and above[name] > 0 else ""
-        print(f"    {name:20} {above[name]:>7.2f} ns {'':22} {compared}".rstrip())
+# ---- Records ------------------------------------------------------------------------------------
 
 
 def describe_machine(build):
@@ -383,14 +215,6 @@ def choose_allocators(options):
     return allocators
 
 
-def print_summary(summary):
-    if not summary:
-        return
-    print("hakmem against the best peer of each line (above 1: better)")
-    for name, metric, (ours, best, compared) in summary:
-        print(f"  {name:26} {metric.key:12} {number(ours):>10} {number(best):>10} {compared:8.3f}")
-
-
 def main():
     options = parse_arguments()
     quick = options.command == "quick"
@@ -417,12 +241,12 @@ def main():
         complete &= all(len(results.get(name, [])) == runs for name in expected)
         record.add(row, arguments, results)
         for metric in row.metrics:
-            found = print_metric(results, metric)
+            found = figures.print_metric(results, metric)
             if found:
                 summary.append((row.name, metric, found))
-        print_above_floor(results)
+        figures.print_above_floor(results)
     print()
-    print_summary(summary)
+    figures.print_summary(summary)
     print(f"every run: {path}")
     return 0 if complete else 1
 

@@ -44,6 +44,10 @@ if(HAKMEM_SANITIZE)
   add_compile_options(-fsanitize=${HAKMEM_SANITIZE} -fno-sanitize-recover=all
                       -fno-omit-frame-pointer)
   add_link_options(-fsanitize=${HAKMEM_SANITIZE})
+  if(HAKMEM_SANITIZE MATCHES "thread")
+    add_compile_options(
+      "$<$<COMPILE_LANGUAGE:C>:SHELL:-include ${CMAKE_CURRENT_LIST_DIR}/thread_sanitizer.h>")
+  endif()
 endif()
 if(HAKMEM_COVERAGE)
   add_compile_options(--coverage -fprofile-update=atomic)

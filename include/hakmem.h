@@ -37,8 +37,7 @@ extern "C" {
 /* "MAJOR.MINOR.PATCH" of the library that is loaded. */
 HAK_API const char *hak_version(void);
 
-/* ---- The malloc family: malloc(3), posix_memalign(3), C23 7.24.3 ------------------------------
- */
+/* ---- The malloc family: malloc(3), posix_memalign(3), C23 7.24.3 ----------------------------- */
 
 /* A block of at least `size` bytes, uninitialised; NULL with errno ENOMEM if there is no memory or
  * size > PTRDIFF_MAX.  size 0 gives a unique pointer that may be freed. */

@@ -63,8 +63,8 @@ HAK_INLINE unsigned hak_log2(size_t n) {
 #define hak_order_stores() __atomic_signal_fence(__ATOMIC_SEQ_CST)
 
 /* A free block, in a list.  In checked mode its second word seals the first: it is the link XOR the
- * block's address XOR the process's secret mark (check/checked.h), so that a copy of it elsewhere is
- * no seal.  In fast mode the mark is 0, and the second word not written. */
+ * block's address XOR the process's secret mark (check/checked.h), so that a copy of it elsewhere
+ * is no seal.  In fast mode the mark is 0, and the second word not written. */
 struct hak_block {
     struct hak_block *next;
     uintptr_t seal;

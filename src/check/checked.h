@@ -3,7 +3,8 @@
  * Checked mode: the free of a block of the caller's own heap.
  *
  * The second word of every free block seals its first, the link: it is the link XOR the block's
- * address XOR the process's secret mark.  A block in use is not sealed: its second word is cleared when it is handed out.  So
+ * address XOR the process's secret mark.  A block in use is not sealed: its second word is cleared
+ * when it is handed out.  So
  *   a second free             finds the seal;
  *   an interior pointer       is not a multiple of the block size;
  *   memory never handed out   lies in the part of the slab that was not carved yet;
@@ -26,8 +27,8 @@ HAK_INLINE struct hak_bin_check *hak_checked_class(struct hak_heap *heap, uint64
     return (struct hak_bin_check *)(void *)((uint64_t *)(void *)heap->check + class_words);
 }
 
-/* Is `block`, whose unit has the heap's tag and class_words, in use, as far as can be told quickly?
- */
+/* Is `block`, whose unit has the heap's tag and class_words, in use, as
+ * far as can be told quickly? */
 HAK_INLINE bool hak_checked_in_use(struct hak_heap *heap, uint64_t class_words,
                                    const struct hak_block *block) {
     const struct hak_bin_check *check = hak_checked_class(heap, class_words);

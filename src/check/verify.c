@@ -22,8 +22,8 @@ static struct hak_finding verify_found(enum hak_verdict verdict, size_t block_by
     return (struct hak_finding){verdict, block_bytes, offset};
 }
 
-/* Stacks grow down: from the thread's own data (whose address the thread pointer is) in a thread that
- * libc made, from the kernel's start-up data in the main thread. */
+/* Stacks grow down: from the thread's own data (whose address the thread pointer is) in a thread
+ * that libc made, from the kernel's start-up data in the main thread. */
 static bool verify_on_stack(const void *pointer) {
     uintptr_t frame = (uintptr_t)__builtin_frame_address(0);
     uintptr_t start = (uintptr_t)getauxval(AT_RANDOM);
@@ -80,8 +80,7 @@ struct hak_finding hak_verify(const void *pointer) {
     return verify_in_slab(pointer);
 }
 
-/* ---- Messages ---------------------------------------------------------------------------------
- */
+/* ---- Messages -------------------------------------------------------------------------------- */
 
 #define verify_say(...)                                                                      \
     do {                                                                                     \
@@ -89,7 +88,8 @@ struct hak_finding hak_verify(const void *pointer) {
         hak_report(__VA_ARGS__);                                                             \
     } while (0)
 
-/* free, free_sized, free_aligned_sized, operator delete: as opposed to realloc, malloc_usable_size */
+/* free, free_sized, free_aligned_sized, operator delete: as opposed to
+ * realloc, malloc_usable_size */
 static bool verify_is_freeing(const char *function) {
     return function[0] == 'f' || function[0] == 'o';
 }

@@ -29,8 +29,8 @@ struct hak_finding {
 /* Judges a pointer.  FREE is only found in checked mode. */
 struct hak_finding hak_verify(const void *pointer);
 
-/* Writes the line for a bad pointer, and ends the process unless the option on_error says `report`.
- */
+/* Writes the line for a bad pointer, and ends the process unless the
+ * option on_error says `report`. */
 void hak_verify_fail(const char *function, const void *pointer,
                      const struct hak_finding *finding) HAK_COLD;
 

@@ -32,8 +32,7 @@ void *hak_calloc(size_t count, size_t size) {
     return block;
 }
 
-/* ---- realloc -----------------------------------------------------------------------------------
- */
+/* ---- realloc --------------------------------------------------------------------------------- */
 
 /* A pointer that is not ours; free and malloc_usable_size would have told the same. */
 static void *family_realloc_foreign(void *pointer, size_t size) {
@@ -81,8 +80,7 @@ void *hak_reallocarray(void *block, size_t count, size_t size) {
     return hak_realloc(block, total);
 }
 
-/* ---- Sized free --------------------------------------------------------------------------------
- */
+/* ---- Sized free ------------------------------------------------------------------------------ */
 
 void hak_free_sized(void *block, size_t size) {
     hak_fast_free_sized(block, size, "free_sized");
@@ -93,8 +91,7 @@ void hak_free_aligned_sized(void *block, size_t alignment, size_t size) {
     hak_fast_free_sized(block, size, "free_aligned_sized");
 }
 
-/* ---- Alignment ---------------------------------------------------------------------------------
- */
+/* ---- Alignment ------------------------------------------------------------------------------- */
 
 static void *family_aligned(size_t alignment, size_t size) {
     if (alignment <= HAK_MIN_ALIGN) return hak_fast_malloc(size);
@@ -134,8 +131,7 @@ void *hak_pvalloc(size_t size) {
     return family_aligned(page, hak_align_up(size ? size : 1, page));
 }
 
-/* ---- Sizes -------------------------------------------------------------------------------------
- */
+/* ---- Sizes ----------------------------------------------------------------------------------- */
 
 size_t hak_usable_size(const void *block) {
     if (!block) return 0;

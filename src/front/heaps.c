@@ -14,8 +14,7 @@
 #include <errno.h>
 #include <string.h>
 
-/* ---- First-class heaps -------------------------------------------------------------------------
- */
+/* ---- First-class heaps ----------------------------------------------------------------------- */
 
 struct hak_heap *hak_heap_new(void) {
     hak_slow_start();
@@ -76,8 +75,7 @@ void hak_heap_destroy(struct hak_heap *heap) {
     if (heap) hak_locked_destroy(heap, hak_huge_free);
 }
 
-/* ---- Giving memory back ------------------------------------------------------------------------
- */
+/* ---- Giving memory back ---------------------------------------------------------------------- */
 
 /* Flushes bins first to last of the calling thread. */
 static void heaps_flush(unsigned first, unsigned last) {

@@ -47,8 +47,7 @@ static void slow_tick(struct hak_heap *heap) {
     if (hak_unlikely(++heap->slow_ops % SLOW_TICK == 0)) hak_release_tick(heap);
 }
 
-/* ---- Allocation -------------------------------------------------------------------------------
- */
+/* ---- Allocation ------------------------------------------------------------------------------ */
 
 static void *slow_fail(void) {
     errno = ENOMEM;
@@ -120,8 +119,7 @@ void *hak_slow_malloc(size_t size) {
     return slow_malloc_rest(size);
 }
 
-/* ---- Free -------------------------------------------------------------------------------------
- */
+/* ---- Free ------------------------------------------------------------------------------------ */
 
 void hak_slow_overflow(uint64_t class_words) {
     struct hak_tls *tls = &hak_tls;
@@ -246,8 +244,7 @@ void hak_slow_free_sized(void *pointer, size_t size, const char *function) {
     }
 }
 
-/* ---- Sizes ------------------------------------------------------------------------------------
- */
+/* ---- Sizes ----------------------------------------------------------------------------------- */
 
 size_t hak_slow_usable(const void *pointer, const char *function) {
     uint32_t tag = (uintptr_t)pointer >> HAK_ADDRESS_BITS ? 0 : hak_map_tag(pointer);

@@ -32,8 +32,8 @@ void *hak_slow_allocate(size_t size, size_t alignment, bool *zeroed);
 /* The general free of a pointer into a unit with `tag`, naming the function in messages. */
 void hak_slow_release(void *pointer, uint32_t tag, const char *function);
 
-/* Bytes of the block at `pointer`, judged as free would; 0: a bad pointer, which has been reported.
- */
+/* Bytes of the block at `pointer`, judged as free would; 0: a bad
+ * pointer, which has been reported. */
 size_t hak_slow_usable(const void *pointer, const char *function);
 
 /* What to do with pointers of another allocator, set by preload/.  Each returns false if the

@@ -7,6 +7,7 @@
 #include "heap/bin.h"
 #include "heap/registry.h"
 #include "heap/remote.h"
+#include "os/lock.h"
 #include "os/thread.h"
 #include "span/region.h"
 
@@ -45,7 +46,7 @@ void hak_adopt_park(struct hak_heap *heap) {
     hak_remote_drain(heap, false);
     hak_remote_send_all(heap);
     hak_bin_flush_all(heap);
-    heap->thread = 0;
+    atomic_store_explicit(&heap->thread, 0, memory_order_relaxed);
     adopt_release(heap);
 }
 
@@ -55,14 +56,21 @@ struct hak_heap *hak_adopt_heap(void) {
     return heap;
 }
 
-struct hak_slab *hak_adopt_slab_for(struct hak_heap *heap, unsigned class) {
+/* Claims the next parked heap, and drains some of its inbox. */
+static struct hak_heap *adopt_next(void) {
     hak_adopt_after_fork();
     if (!hak_registry_parked_count(HAK_PARKED_THREAD)) return NULL;
     uint32_t cursor = atomic_load_explicit(&adopt_cursor, memory_order_relaxed);
-    struct hak_heap *from = adopt_claimed(hak_registry_claim_any(HAK_PARKED_THREAD, cursor));
+    struct hak_heap *heap = adopt_claimed(hak_registry_claim_any(HAK_PARKED_THREAD, cursor));
+    if (!heap) return NULL;
+    atomic_store_explicit(&adopt_cursor, heap->id, memory_order_relaxed);
+    hak_remote_drain(heap, false);
+    return heap;
+}
+
+struct hak_slab *hak_adopt_slab_for(struct hak_heap *heap, unsigned class) {
+    struct hak_heap *from = adopt_next();
     if (!from) return NULL;
-    atomic_store_explicit(&adopt_cursor, from->id, memory_order_relaxed);
-    hak_remote_drain(from, false);
     /* Only the heap of a thread that is gone since a fork has blocks in its bins. */
     if (from->bin[class].head) hak_bin_flush(from, class, 0, HAK_BATCH_MAX);
     struct hak_slab *slab = from->bin[class].head ? NULL : from->cold[class].partial;
@@ -92,6 +100,14 @@ void hak_adopt_relieve(struct hak_heap *heap, struct hak_heap *to) {
     adopt_release(to);
 }
 
+void hak_adopt_idle(void) {
+    struct hak_heap *heap = adopt_next();
+    if (!heap) return;
+    hak_bin_idle(heap);
+    hak_remote_send_all(heap);
+    adopt_release(heap);
+}
+
 void hak_adopt_collect(void) {
     hak_adopt_after_fork();
     uint32_t count = hak_registry_count();
@@ -106,8 +122,7 @@ void hak_adopt_collect(void) {
     }
 }
 
-/* ---- Fork -------------------------------------------------------------------------------------
- */
+/* ---- Fork ------------------------------------------------------------------------------------ */
 
 typedef void adopt_visitor(struct hak_heap *owner, struct hak_slab *slab);
 
@@ -116,7 +131,7 @@ static void adopt_visit(struct hak_heap *heap, adopt_visitor *visit) {
     uint32_t regions = hak_region_count();
     for (uint32_t i = 0; i < regions; i++) {
         struct hak_region *region = hak_region_at(i);
-        for (uint32_t slot = 0; region && slot < region->slots; slot++) {
+        for (uint32_t slot = 0; region && slot < hak_region_slots(region); slot++) {
             struct hak_superslab *superslab = &region->superslab[slot];
             if (atomic_load_explicit(&superslab->kind, memory_order_relaxed) !=
                 HAK_SUPERSLAB_PIECES) {
@@ -140,18 +155,21 @@ static void adopt_finish_tags(struct hak_heap *owner, struct hak_slab *slab) {
 /* Parks, or frees the lock of, a heap whose thread is gone.  True: it is torn. */
 static bool adopt_orphan(struct hak_heap *heap) {
     heap->torn = atomic_load_explicit(&heap->busy, memory_order_relaxed) != 0;
-    heap->thread = 0; /* a thread of this process may get the same address */
+    /* a thread of this process may get the same address */
+    atomic_store_explicit(&heap->thread, 0, memory_order_relaxed);
     if (heap->kind == HAK_HEAP_LOCKED) {
-        atomic_store_explicit(&heap->lock, 0, memory_order_relaxed); /* P1 */
+        hak_lock_release(&heap->lock); /* P1; and threads of this process may be waiting for it */
     }
     return heap->torn;
 }
 
 void hak_adopt_after_fork(void) {
+    if (hak_likely(!hak_fork_pending())) return;
     /* Only the thread that forked knows that all other heaps have lost theirs; a new thread of the
      * child, which may come first, does not know that thread's heap. */
     struct hak_heap *own = hak_tls.heap;
-    if (hak_likely(!hak_fork_pending()) || !own || own->since_fork || !hak_fork_begin()) return;
+    if (own ? own->since_fork : !hak_thread_is_first()) return;
+    if (!hak_fork_begin()) return;
     uint32_t count = hak_registry_count();
     bool torn = false;
     for (uint32_t id = 1; id <= count; id++) {

@@ -29,6 +29,9 @@ struct hak_slab *hak_adopt_slab_for(struct hak_heap *heap, unsigned class);
 /* Drains `to`, if it is parked and its inbox has grown large: nobody else would. */
 void hak_adopt_relieve(struct hak_heap *heap, struct hak_heap *to);
 
+/* Works off some of what waits in one parked heap; a call after every so often goes round all. */
+void hak_adopt_idle(void);
+
 /* Drains and flushes all parked heaps: for hak_collect. */
 void hak_adopt_collect(void);
 

@@ -12,8 +12,7 @@
 /* Classes that hak_bin_idle looks at in one call. */
 #define BIN_IDLE_CLASSES 8u
 
-/* ---- Magazine sizes ---------------------------------------------------------------------------
- */
+/* ---- Magazine sizes -------------------------------------------------------------------------- */
 
 static uint32_t bin_capacity_max(unsigned class) {
     if (HAK_STRESS) return 1;
@@ -49,8 +48,7 @@ static HAK_COLD void bin_report_broken(unsigned class, const struct hak_block *b
     hak_report(text, bytes, (const void *)block);
 }
 
-/* ---- Refill -----------------------------------------------------------------------------------
- */
+/* ---- Refill ---------------------------------------------------------------------------------- */
 
 /* Notes the untouched part of the slab that was carved last (checked mode). */
 static void bin_note_carve(struct hak_heap *heap, const struct hak_slab *slab) {
@@ -132,8 +130,7 @@ struct hak_block *hak_bin_refill(struct hak_heap *heap, unsigned class, bool *ze
     return batch.first;
 }
 
-/* ---- Flush ------------------------------------------------------------------------------------
- */
+/* ---- Flush ----------------------------------------------------------------------------------- */
 
 static void bin_return_to(struct hak_heap *heap, struct hak_slab *slab, struct hak_block *block) {
     hak_slab_put(slab, block, heap->mark);
@@ -154,8 +151,8 @@ void hak_bin_return(struct hak_heap *heap, struct hak_block *block) {
 
 void hak_bin_flush(struct hak_heap *heap, unsigned class, uint32_t keep, uint32_t max) {
     struct hak_bin *bin = &heap->bin[class];
-    struct hak_slab *slab =
-        NULL; /* of the last block: neighbours in the list are often neighbours in memory */
+    /* Of the last block: neighbours in the list are often neighbours in memory. */
+    struct hak_slab *slab = NULL;
     uintptr_t unit = 0;
     uint32_t moved = 0;
     while (bin->head && moved < max && (!keep || hak_heap_bin_count(heap, class) > keep)) {
@@ -166,7 +163,7 @@ void hak_bin_flush(struct hak_heap *heap, unsigned class, uint32_t keep, uint32_
         }
         bin->head = block->next;
         bin->room++;
-        if ((uintptr_t)block >> HAK_UNIT_SHIFT != unit) {
+        if (!slab || (uintptr_t)block >> HAK_UNIT_SHIFT != unit) {
             unit = (uintptr_t)block >> HAK_UNIT_SHIFT;
             slab = hak_slab_of(block);
         }

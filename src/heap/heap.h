@@ -46,7 +46,8 @@ struct hak_bin {
 
 _Static_assert(sizeof(struct hak_bin) == 16, "see HAK_TAG in span/map.h");
 
-/* What checked mode asks about a class on each free; of use for slabs of one unit with many blocks. */
+/* What checked mode asks about a class on each free; of use for slabs of
+ * one unit with many blocks. */
 struct hak_bin_check {
     char *carve_at;      /* the untouched part of the slab being carved ... */
     uint16_t carve_left; /* ... and its size, in 16 bytes: no pointer into it was handed out */
@@ -90,7 +91,9 @@ struct hak_heap {
     uint32_t idle_ms;             /* ... and when (low 32 bits) */
     struct hak_block *pending;    /* a drained chain, not yet worked off ... */
     _Atomic size_t pending_bytes; /* ... and its size: atomic, relaxed, an estimate */
-    uintptr_t thread;             /* the owner's thread pointer */
+    /* atomic, relaxed: the owner's thread pointer.  heap/thread_heap.c looks at it from any thread,
+     * for that thread's own. */
+    _Atomic uintptr_t thread;
     bool since_fork; /* attached in this process before hak_adopt_after_fork was done */
     bool torn;       /* was busy in another thread when this process was forked */
 

@@ -7,6 +7,7 @@
 #include "heap/adopt.h"
 #include "heap/bin.h"
 #include "heap/registry.h"
+#include "heap/remote.h"
 #include "os/lock.h"
 
 static _Atomic(struct hak_heap *) locked_fallbacks; /* atomic: grows at its head */
@@ -39,8 +40,7 @@ static void locked_acquire(struct hak_heap *heap) {
     locked_begin(heap);
 }
 
-/* ---- Fallback heaps ----------------------------------------------------------------------------
- */
+/* ---- Fallback heaps -------------------------------------------------------------------------- */
 
 static struct hak_heap *fallback_acquire(void) {
     hak_adopt_after_fork();
@@ -68,8 +68,30 @@ struct hak_block *hak_fallback_take(unsigned class, bool *zeroed) {
     return block;
 }
 
-/* ---- First-class heaps -------------------------------------------------------------------------
- */
+void hak_fallback_idle(void) {
+    struct hak_heap *heap = atomic_load_explicit(&locked_fallbacks, memory_order_acquire);
+    for (; heap; heap = heap->next_fallback) {
+        if (!hak_lock_try(&heap->lock)) continue;
+        locked_begin(heap);
+        hak_remote_drain(heap, false);
+        hak_bin_idle(heap);
+        locked_end(heap);
+    }
+}
+
+void hak_fallback_collect(void) {
+    struct hak_heap *heap = atomic_load_explicit(&locked_fallbacks, memory_order_acquire);
+    for (; heap; heap = heap->next_fallback) {
+        if (!hak_lock_try(&heap->lock)) continue;
+        locked_begin(heap);
+        while (hak_remote_drain(heap, false)) {
+        }
+        hak_bin_flush_all(heap);
+        locked_end(heap);
+    }
+}
+
+/* ---- First-class heaps ----------------------------------------------------------------------- */
 
 struct hak_heap *hak_locked_new(void) {
     struct hak_heap *heap = hak_registry_claim_any(HAK_PARKED_EMPTY, 0);

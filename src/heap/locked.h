@@ -21,6 +21,10 @@
 /* A block of `class` for a caller without a heap; NULL: no memory. */
 struct hak_block *hak_fallback_take(unsigned class, bool *zeroed);
 
+/* Works off some of what was freed to the fallback heaps; hak_fallback_collect: all of it. */
+void hak_fallback_idle(void);
+void hak_fallback_collect(void);
+
 /* First-class heaps.  Blocks up to HAK_LARGE_MAX by class; huge ones are only kept in the heap's
  * list. */
 struct hak_heap *hak_locked_new(void);

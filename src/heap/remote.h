@@ -26,8 +26,8 @@ void hak_remote_free_now(struct hak_block *block, uint32_t tag);
 /* Sends everything in the outboxes. */
 void hak_remote_send_all(struct hak_heap *heap);
 
-/* Takes up to 64 blocks from the inbox into bins (only slabs, unless to_bins: the heap is parked, and
- * a slab that is taken from it must leave no block behind).  False: there were none. */
+/* Takes up to 64 blocks from the inbox into bins (only slabs, unless to_bins: the heap is parked,
+ * and a slab that is taken from it must leave no block behind).  False: there were none. */
 bool hak_remote_drain(struct hak_heap *heap, bool to_bins);
 
 /* Anything to drain? */

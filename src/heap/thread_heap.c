@@ -19,7 +19,9 @@ static void thread_heap_ended(void *heap) {
 
 static struct hak_heap *thread_heap_find(void) {
     struct hak_heap *first = hak_registry_get(1);
-    if (first && first->kind == HAK_HEAP_THREAD && first->thread == hak_thread_self() &&
+    /* relaxed: pairs with nothing; no other thread stores this thread's pointer there */
+    if (first && first->kind == HAK_HEAP_THREAD &&
+        atomic_load_explicit(&first->thread, memory_order_relaxed) == hak_thread_self() &&
         !hak_registry_is_parked(1, HAK_PARKED_THREAD)) {
         return first;
     }
@@ -33,10 +35,11 @@ bool hak_thread_heap_attach(struct hak_tls *tls) {
         hak_adopt_after_fork();
         struct hak_heap *heap = thread_heap_find();
         if (!heap) return false;
-        heap->thread = hak_thread_self();
+        atomic_store_explicit(&heap->thread, hak_thread_self(), memory_order_relaxed);
         heap->since_fork = hak_fork_pending();
         struct hak_heap *none = NULL;
-        /* One step, as a signal handler sees it: a handler that came between has attached a heap. */
+        /* One step, as a signal handler sees it: a handler that came
+         * between has attached a heap. */
         if (!__atomic_compare_exchange_n(&tls->heap, &none, heap, false, __ATOMIC_RELAXED,
                                          __ATOMIC_RELAXED)) {
             hak_adopt_park(heap);

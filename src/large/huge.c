@@ -102,10 +102,13 @@ static struct hak_superslab *huge_move(struct hak_superslab *huge, size_t bytes)
     /* Before the pages move: where they were, another thread may map something at once. */
     hak_map_set_tags(huge->base, 1, 0);
     if (!in_region) hak_map_set_superslab(huge->base, NULL);
-    if (!hak_page_move(huge->base, huge->huge_bytes, to->base, to_bytes, in_region)) {
+    enum hak_page_moved moved = hak_page_move(huge->base, huge->huge_bytes, to->base, to_bytes,
+                                              in_region);
+    if (moved != HAK_PAGE_MOVED) {
         hak_map_set_tags(huge->base, 1, HAK_TAG_HUGE);
         hak_map_set_superslab(huge->base, huge);
-        return NULL; /* the target can't be trusted: see hak_page_move */
+        if (moved == HAK_PAGE_REFUSED) hak_region_unmap_dedicated(to);
+        return NULL; /* otherwise the target's address space is lost (P4) */
     }
     to->huge_heap = NULL;
     huge_begin(to, bytes, 0);

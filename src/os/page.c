@@ -10,6 +10,7 @@
 #include "os/env.h"
 #include "os/syscall.h"
 
+#include <errno.h>
 #include <sys/mman.h>
 
 #ifndef MREMAP_DONTUNMAP
@@ -107,28 +108,33 @@ bool hak_page_purge(void *start, size_t bytes) {
     return true;
 }
 
-static bool page_mremap(void *start, size_t old_bytes, size_t new_bytes, int flags, void *to) {
+/* 0, or -errno. */
+static long page_mremap(void *start, size_t old_bytes, size_t new_bytes, int flags, void *to) {
     hak_counter_add(&hak_counters.os_mremap, 1);
     long result = hak_syscall5(SYS_mremap, (long)start, (long)old_bytes, (long)new_bytes, flags,
                                (long)to);
-    if (!page_failed(result)) return true;
+    if (!page_failed(result)) return 0;
     hak_counter_add(&hak_counters.os_mremap_failed, 1);
-    return false;
+    return result;
 }
 
 bool hak_page_resize(void *start, size_t old_bytes, size_t new_bytes) {
-    if (!page_mremap(start, old_bytes, new_bytes, 0, NULL)) return false;
+    if (page_mremap(start, old_bytes, new_bytes, 0, NULL) != 0) return false;
     hak_counter_add(&hak_counters.mapped_bytes, new_bytes - old_bytes); /* modulo 2^64 */
     return true;
 }
 
-bool hak_page_move(void *from, size_t from_bytes, void *to, size_t to_bytes, bool keep_from) {
-    /* On failure the kernel may have unmapped the target already, and another thread mapped
-     * something there; so the caller must not unmap it: its address space is lost (P4). */
+enum hak_page_moved hak_page_move(void *from, size_t from_bytes, void *to, size_t to_bytes,
+                                  bool keep_from) {
     int flags = MREMAP_MAYMOVE | MREMAP_FIXED | (keep_from ? MREMAP_DONTUNMAP : 0);
-    if (!page_mremap(from, from_bytes, to_bytes, flags, to)) return false;
-    if (!keep_from) hak_counter_sub(&hak_counters.mapped_bytes, from_bytes);
-    return true;
+    long failure = page_mremap(from, from_bytes, to_bytes, flags, to);
+    if (failure == 0) {
+        if (!keep_from) hak_counter_sub(&hak_counters.mapped_bytes, from_bytes);
+        return HAK_PAGE_MOVED;
+    }
+    /* Flags and addresses are looked at before the target is unmapped, memory only after that. */
+    bool untouched = failure == -EINVAL || failure == -ENOSYS || failure == -EPERM;
+    return untouched ? HAK_PAGE_REFUSED : HAK_PAGE_TARGET_LOST;
 }
 
 void hak_page_avoid_huge(void *start, size_t bytes) {

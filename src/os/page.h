@@ -25,10 +25,19 @@ bool hak_page_purge(void *start, size_t bytes);
 /* Grows or shrinks a whole mapping of HAK_PAGE_HEAP at its place.  False: nothing has changed. */
 bool hak_page_resize(void *start, size_t old_bytes, size_t new_bytes);
 
+/* How a move ended.  Unless it was done, the source has not changed. */
+enum hak_page_moved {
+    HAK_PAGE_MOVED,
+    HAK_PAGE_REFUSED,    /* nothing has changed: an old kernel, or a filter of system calls */
+    HAK_PAGE_TARGET_LOST /* the kernel may have unmapped the target, and another thread mapped
+                          * something there: the caller must neither use nor unmap it */
+};
+
 /* Moves the pages of one mapping over the start of another one, without copying.
  * keep_from: the source stays mapped and reads as zeros (to_bytes == from_bytes then); otherwise it
- * is unmapped.  False: the source has not changed (old kernel, or no memory). */
-bool hak_page_move(void *from, size_t from_bytes, void *to, size_t to_bytes, bool keep_from);
+ * is unmapped. */
+enum hak_page_moved hak_page_move(void *from, size_t from_bytes, void *to, size_t to_bytes,
+                                  bool keep_from);
 
 /* Asks for no huge pages in the range: a small heap must not become resident 2 MiB at a time. */
 void hak_page_avoid_huge(void *start, size_t bytes);

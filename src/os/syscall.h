@@ -56,6 +56,10 @@ HAK_INLINE long hak_syscall6(long nr, long a, long b, long c, long d, long e, lo
 
 #endif
 
+HAK_INLINE long hak_syscall0(long nr) {
+    return hak_syscall6(nr, 0, 0, 0, 0, 0, 0);
+}
+
 HAK_INLINE long hak_syscall1(long nr, long a) {
     return hak_syscall6(nr, a, 0, 0, 0, 0, 0);
 }

@@ -12,6 +12,7 @@
 #include "os/thread.h"
 
 #include "os/page.h"
+#include "os/syscall.h"
 
 #include <limits.h>
 #include <pthread.h>
@@ -25,8 +26,8 @@
 static _Atomic unsigned thread_key;
 static void (*_Atomic thread_ended)(void *);
 
-/* Rounds that this thread's destructor has seen.  Zero at start, like all thread-local data here.
- */
+/* Rounds that this thread's destructor has seen.  Zero at start, like
+ * all thread-local data here. */
 static __thread unsigned thread_round __attribute__((tls_model("initial-exec")));
 
 static void thread_destructor(void *value) {
@@ -55,6 +56,10 @@ bool hak_thread_at_end(void (*ended)(void *), void *value) {
     unsigned key = atomic_load_explicit(&thread_key, memory_order_relaxed);
     if (!key) key = thread_make_key();
     return key && pthread_setspecific(key - 1, value) == 0;
+}
+
+bool hak_thread_is_first(void) {
+    return hak_syscall0(SYS_gettid) == hak_syscall0(SYS_getpid);
 }
 
 /* The wiped page's first word: FORK_KNOWN in a process that has been set up, 0 in a new child,

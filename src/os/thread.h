@@ -17,6 +17,9 @@ HAK_INLINE uintptr_t hak_thread_self(void) {
     return (uintptr_t)__builtin_thread_pointer();
 }
 
+/* Is this the thread whose id is the process's?  In a forked child: the one that has come over. */
+bool hak_thread_is_first(void);
+
 /* Has the process been forked, and hak_fork_begin not been called in it? */
 bool hak_fork_pending(void);
 

@@ -9,6 +9,7 @@
 #include "config/option.h"
 #include "heap/adopt.h"
 #include "heap/bin.h"
+#include "heap/locked.h"
 #include "heap/remote.h"
 #include "os/clock.h"
 #include "span/purge.h"
@@ -16,8 +17,8 @@
 /* Purges are due so often in one delay, so that memory is kept for 1 to 1.25 delays. */
 #define RELEASE_LOOKS_PER_DELAY 4
 
-/* A look purges in so many regions that have anything dirty, and the next one goes on from there.
- */
+/* A look purges in so many regions that have anything dirty, and the
+ * next one goes on from there. */
 #define RELEASE_REGIONS 4u
 
 /* A heap's magazines are looked at, a few classes each time, so often: all of them in an eighth of
@@ -34,6 +35,8 @@ void hak_release_tick(struct hak_heap *heap) {
         heap->idle_ms = (uint32_t)now;
         hak_bin_idle(heap);
         hak_remote_send_all(heap);
+        hak_adopt_idle();
+        hak_fallback_idle();
     }
     int64_t delay = hak_option_int(HAK_OPTION_PURGE_DELAY_MS);
     if (delay < 0) return;
@@ -49,5 +52,6 @@ void hak_release_tick(struct hak_heap *heap) {
 size_t hak_release_all(void) {
     atomic_store_explicit(&hak_purge_noted_ms, (uint32_t)hak_clock_ms(), memory_order_relaxed);
     hak_adopt_collect();
+    hak_fallback_collect();
     return hak_purge_all();
 }

@@ -35,8 +35,10 @@ static bool foreign_is_libcs(const void *pointer, const char *function) {
     struct mallinfo2 used = info();
     if (used.uordblks == 0 && used.hblkhd == 0) return false;
     if (hak_report_first(&said)) {
-        hak_report("%s(%p): pointer of libc's own heap: forwarded to it, this is said once",
-                   function, pointer);
+        hak_report(
+            "%s(%p): not memory of this allocator; handed to libc, whose malloc is in use too "
+            "(said once)",
+            function, pointer);
     }
     return true;
 }

@@ -70,8 +70,7 @@ EXPORT void cfree(void *block) {
     hak_free(block);
 }
 
-/* ---- malloc.h ----------------------------------------------------------------------------------
- */
+/* ---- malloc.h -------------------------------------------------------------------------------- */
 
 EXPORT int malloc_trim(size_t pad) {
     return hak_malloc_trim(pad);

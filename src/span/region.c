@@ -34,8 +34,8 @@ uint32_t hak_region_count(void) {
     return atomic_load_explicit(&region_used, memory_order_acquire);
 }
 
-/* The entry of `index`; make: a missing chunk is made.  NULL: there is none, or no memory for it.
- */
+/* The entry of `index`; make: a missing chunk is made.  NULL: there is
+ * none, or no memory for it. */
 static region_ref *region_entry(uint32_t index, bool make) {
     uint32_t group = index >> REGION_CHUNK_FIRST_SHIFT;
     if (!group) return &region_first_chunk[index];
@@ -69,8 +69,7 @@ static bool region_append(struct hak_region *region) {
     return true;
 }
 
-/* ---- Making and retiring ----------------------------------------------------------------------
- */
+/* ---- Making and retiring --------------------------------------------------------------------- */
 
 static struct hak_region *region_reuse(uint32_t capacity) {
     if (!atomic_load_explicit(&region_retired, memory_order_relaxed)) return NULL;
@@ -105,8 +104,8 @@ static struct hak_region *region_descriptor(uint32_t capacity) {
     if (!region_entry(hak_region_count(), true)) return NULL; /* no place for it in the table */
     size_t head = hak_align_up(sizeof *region + capacity * sizeof region->superslab[0],
                                HAK_CACHE_LINE);
-    region = hak_arena_alloc(head + capacity * HAK_SUPERSLAB_UNITS * sizeof(struct hak_unit),
-                             HAK_CACHE_LINE);
+    region = hak_arena_alloc(
+        head + (size_t)capacity * HAK_SUPERSLAB_UNITS * sizeof(struct hak_unit), HAK_CACHE_LINE);
     if (!region) return NULL;
     region->capacity = capacity;
     struct hak_unit *units = (struct hak_unit *)(void *)((char *)region + head);
@@ -118,9 +117,10 @@ static struct hak_region *region_descriptor(uint32_t capacity) {
     return region_append(region) ? region : NULL;
 }
 
-/* Moves a region to `base` (NULL: nowhere), and tells the page map, which covers it. */
+/* Moves a region to `base` (NULL: nowhere), and tells the page map, where that covers it. */
 static void region_rebase(struct hak_region *region, char *base, size_t bytes) {
-    size_t slots = region->slots ? region->slots : 1;
+    uint32_t slots = hak_region_slots(region);
+    if (!slots) slots = 1;
     if (region->base) {
         for (size_t slot = 0; slot < slots; slot++) {
             hak_map_set_superslab(region->base + (slot << HAK_SUPERSLAB_SHIFT), NULL);
@@ -139,9 +139,9 @@ static bool region_map(struct hak_region *region, uint32_t slots, size_t bytes, 
     char *base = hak_page_map(bytes, alignment, HAK_PAGE_HEAP);
     if (base && !hak_map_cover(base, bytes)) {
         if (!hak_page_unmap(base, bytes, HAK_PAGE_HEAP)) {
-            region->slots = 0; /* P4: as a dedicated region that could not be unmapped */
-            region->base = base;
-            region->bytes = bytes;
+            /* P4: as a dedicated region that could not be unmapped */
+            atomic_store_explicit(&region->slots, 0, memory_order_relaxed);
+            region_rebase(region, base, bytes);
             atomic_store_explicit(&region->free_slots, 1, memory_order_release);
             return false;
         }
@@ -151,7 +151,7 @@ static bool region_map(struct hak_region *region, uint32_t slots, size_t bytes, 
         region_retire(region);
         return false;
     }
-    region->slots = slots;
+    atomic_store_explicit(&region->slots, slots, memory_order_relaxed);
     region_rebase(region, base, bytes);
     hak_page_avoid_huge(base, bytes);
     for (uint32_t slot = 0; slot < slots; slot++) {
@@ -180,11 +180,10 @@ static struct hak_superslab *region_create(uint32_t need) {
     }
 }
 
-/* ---- Claiming and releasing -------------------------------------------------------------------
- */
+/* ---- Claiming and releasing ------------------------------------------------------------------ */
 
 static struct hak_superslab *region_try(struct hak_region *region, unsigned count) {
-    if (!region->slots) return NULL; /* dedicated */
+    if (!hak_region_slots(region)) return NULL; /* dedicated */
     uint64_t free = atomic_load_explicit(&region->free_slots, memory_order_relaxed);
     for (;;) {
         int first = hak_bits_find_run(free, count);
@@ -224,7 +223,7 @@ struct hak_superslab *hak_region_claim(unsigned count) {
 bool hak_region_claim_next(struct hak_superslab *superslab, unsigned used, unsigned count) {
     struct hak_region *region = superslab->region;
     unsigned first = superslab->slot + used;
-    if (first + count > region->slots) return false;
+    if (first + count > hak_region_slots(region)) return false;
     uint64_t run = hak_bits_run(first, count);
     uint64_t free = atomic_load_explicit(&region->free_slots, memory_order_relaxed);
     while ((free & run) == run) {
@@ -247,7 +246,8 @@ void hak_region_release(struct hak_superslab *superslab, unsigned count) {
         dirty |= (uint64_t)1 << one->slot;
     }
     atomic_fetch_or_explicit(&region->free_slots, run, memory_order_release);
-    /* After they are free: a purge that clears the hint and finds them claimed would forget them. */
+    /* After they are free: a purge that clears the hint and finds them
+     * claimed would forget them. */
     if (dirty) atomic_fetch_or_explicit(&region->dirty_slots, dirty, memory_order_release);
     if (region->index < atomic_load_explicit(&region_hint.index, memory_order_relaxed)) {
         atomic_store_explicit(&region_hint.index, region->index, memory_order_relaxed);
@@ -282,8 +282,7 @@ size_t hak_region_purge_slots(struct hak_region *region, uint64_t slots) {
     return purged;
 }
 
-/* ---- Whole regions ----------------------------------------------------------------------------
- */
+/* ---- Whole regions --------------------------------------------------------------------------- */
 
 size_t hak_region_unmap_free(void) {
     size_t returned = 0;
@@ -292,7 +291,8 @@ size_t hak_region_unmap_free(void) {
         struct hak_region *region = hak_region_at(i);
         if (!region || atomic_load_explicit(&region->retired, memory_order_acquire)) continue;
         uint64_t full = atomic_load_explicit(&region->free_slots, memory_order_relaxed);
-        if (!full || full != hak_bits_run(0, region->slots ? region->slots : 1)) continue;
+        uint32_t slots = hak_region_slots(region);
+        if (!full || full != hak_bits_run(0, slots ? slots : 1)) continue;
         if (!atomic_compare_exchange_strong_explicit(&region->free_slots, &full, 0,
                                                      memory_order_acquire, memory_order_relaxed)) {
             continue;

@@ -26,12 +26,18 @@ struct hak_region {
     _Atomic uint64_t dirty_slots;     /* atomic, hint: something to purge */
     char *base;                       /* R1 */
     size_t bytes;                     /* R1: mapped size; 0 = retired */
-    uint32_t slots;                   /* R1: 0 = dedicated */
+    _Atomic uint32_t slots;           /* R1: 0 = dedicated.  relaxed: searches read it unclaimed */
     uint32_t capacity;                /* const: descriptors */
     uint32_t index;                   /* const: in the table of regions */
     _Atomic uint32_t retired;         /* atomic: 1 = may be claimed for a new mapping */
     struct hak_superslab superslab[]; /* then, capacity * HAK_SUPERSLAB_UNITS of struct hak_unit */
 };
+
+/* The slots of a region.  relaxed: whoever has claimed a slot has acquired what region_map stored;
+ * to anyone else it is a hint. */
+HAK_INLINE uint32_t hak_region_slots(struct hak_region *region) {
+    return atomic_load_explicit(&region->slots, memory_order_relaxed);
+}
 
 /* Claims `count` (1 to 64) superslabs in a row, mapping a new region if needed.  Returns the first;
  * its followers are adjacent in the descriptor array.  NULL: no memory. */
@@ -48,8 +54,8 @@ void hak_region_release(struct hak_superslab *superslab, unsigned count);
 struct hak_superslab *hak_region_map_dedicated(size_t bytes, size_t alignment);
 void hak_region_unmap_dedicated(struct hak_superslab *superslab);
 
-/* After hak_page_resize of a dedicated region; after its pages were moved away and it was unmapped.
- */
+/* After hak_page_resize of a dedicated region; after its pages were moved
+ * away and it was unmapped. */
 void hak_region_resized_dedicated(struct hak_superslab *superslab, size_t bytes);
 void hak_region_forget_dedicated(struct hak_superslab *superslab);
 

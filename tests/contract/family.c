@@ -16,8 +16,7 @@ static void sizes_add(size_t size) {
 
 /* A constructor, so that the sizes are there before cmocka starts; it allocates nothing. */
 __attribute__((constructor)) static void sizes_fill(void) {
-    for (size_t size = 0; size <= 1040; size++)
-        sizes_add(size);
+    for (size_t size = 0; size <= 1040; size++) sizes_add(size);
     for (size_t base = 1024; base < FAMILY_SIZE_LARGEST; base *= 2) {
         size_t step = base < ((size_t)2 << 20) ? base / 8 : base;
         for (size_t size = base + step; size <= 2 * base; size += step) {
@@ -48,11 +47,9 @@ size_t pattern_check(const void *block, size_t size, uint64_t seed) {
     for (size_t i = 0; 8 * i < size; i++) {
         uint64_t want = pattern_word(seed, i);
         size_t length = size - 8 * i < 8 ? size - 8 * i : 8;
-        if (memcmp(bytes + 8 * i, &want, length) == 0)
-            continue;
+        if (memcmp(bytes + 8 * i, &want, length) == 0) continue;
         size_t offset = 8 * i;
-        while (memcmp(bytes + offset, (unsigned char *)&want + offset % 8, 1) == 0)
-            offset++;
+        while (memcmp(bytes + offset, (unsigned char *)&want + offset % 8, 1) == 0) offset++;
         return offset;
     }
     return size;
@@ -60,11 +57,9 @@ size_t pattern_check(const void *block, size_t size, uint64_t seed) {
 
 size_t zero_check(const void *block, size_t size) {
     const unsigned char *bytes = block;
-    if (size == 0 || (bytes[0] == 0 && memcmp(bytes, bytes + 1, size - 1) == 0))
-        return size;
+    if (size == 0 || (bytes[0] == 0 && memcmp(bytes, bytes + 1, size - 1) == 0)) return size;
     size_t offset = 0;
-    while (bytes[offset] == 0)
-        offset++;
+    while (bytes[offset] == 0) offset++;
     return offset;
 }
 

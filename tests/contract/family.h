@@ -49,13 +49,14 @@ struct family {
 
 extern const struct family *family;
 
-/* Fills in the table, and ends the program if another allocator than CONTRACT_SERVED_BY (glibc or
- * hakmem, from the environment) serves malloc: a preload that did not take would pass every test. */
+/* Fills in the table, and ends the program if another allocator than
+ * CONTRACT_SERVED_BY (glibc or hakmem, from the environment) serves malloc: a preload
+ * that did not take would pass every test. */
 void family_open(void);
 
-/* Sizes in rising order: each from 0 to 1040, then the eighths of every doubling and their neighbours,
- * above 2 MiB only the doublings and theirs. */
-#define FAMILY_SIZES_MAX 2048
+/* Sizes in rising order: each from 0 to 1040, then the eighths of every doubling and their
+ * neighbours, above 2 MiB only the doublings and theirs. */
+#define FAMILY_SIZES_MAX    2048
 #define FAMILY_SIZE_LARGEST ((size_t)64 << 20)
 extern size_t family_sizes[FAMILY_SIZES_MAX];
 extern size_t family_size_count;

@@ -38,5 +38,4 @@ static const struct family hak_family = {
 
 const struct family *family = &hak_family;
 
-void family_open(void) {
-}
+void family_open(void) {}

@@ -48,8 +48,7 @@ void family_open(void) {
     libc_find_optional();
 
     const char *served_by = getenv("CONTRACT_SERVED_BY");
-    if (!served_by)
-        return;
+    if (!served_by) return;
     void *hak_version = dlsym(RTLD_DEFAULT, "hak_version");
     Dl_info malloc_place, hakmem_place;
     bool hakmem = hak_version && dladdr(hak_version, &hakmem_place) &&

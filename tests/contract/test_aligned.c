@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * aligned_alloc, memalign, posix_memalign, valloc, pvalloc: alignments from 1 byte to 1 GiB, sizes from
- * nothing to several superslabs.  Alignments that may or must fail are in test_limits.c.
+ * aligned_alloc, memalign, posix_memalign, valloc, pvalloc: alignments from 1 byte to 1 GiB, sizes
+ * from nothing to several superslabs.  Alignments that may or must fail are in test_limits.c.
  */
 #include "family.h"
 
@@ -9,12 +9,13 @@
 #include <string.h>
 #include <unistd.h>
 
-static const size_t sizes[] = {0,    1,     8,      16,      17,          48,     100,
-                               1000, 4096,  5000,   16384,   40000,       65536,  100000,
-                               1 << 20, (1 << 20) + 1, 2 << 20, 3 << 20};
+static const size_t sizes[] = {0,       1,      8,     16,    17,    48,     100,     1000,
+                               4096,    5000,   16384, 40000, 65536, 100000, 1 << 20, (1 << 20) + 1,
+                               2 << 20, 3 << 20};
 enum { SIZES = sizeof(sizes) / sizeof(sizes[0]) };
 
-/* The first and last page of a block are enough above 64 KiB: writing all of it is test_malloc's. */
+/* The first and last page of a block are enough above 64 KiB: writing
+ * all of it is test_malloc's. */
 static void check_block(void *block, size_t alignment, size_t size) {
     assert_non_null(block);
     assert_aligned(block, alignment);
@@ -43,8 +44,7 @@ static void check_all(void *(*allocate)(size_t, size_t), size_t first, size_t la
                 blocks[k] = allocate(alignment, sizes[i]);
                 check_block(blocks[k], alignment, sizes[i]);
             }
-            for (size_t k = 0; k < count; k++)
-                family->free(blocks[k]);
+            for (size_t k = 0; k < count; k++) family->free(blocks[k]);
         }
     }
 }
@@ -94,7 +94,7 @@ static void test_alignments_beyond_1_gib(void **state) {
 
 static void test_posix_memalign_refuses_bad_alignments(void **state) {
     (void)state;
-    static const size_t bad[] = {0,  1,  2,  4,   3,    5,    7,          12,          20,
+    static const size_t bad[] = {0,  1,  2,  4,   3,    5,    7,        12,           20,
                                  24, 40, 48, 100, 4095, 4097, SIZE_MAX, SIZE_MAX - 7, SIZE_MAX / 2};
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         void *marker = &marker, *out = marker;
@@ -116,19 +116,17 @@ static void test_posix_memalign_without_memory(void **state) {
             errno = 1234;
             assert_int_equal(family->posix_memalign(&out, alignment, too_large[i]), ENOMEM);
             assert_ptr_equal(out, marker);
-            if (!family->glibc)
-                assert_int_equal(errno, 1234);
+            if (!family->glibc) assert_int_equal(errno, 1234);
         }
     }
 }
 
-/* Before 2.38, glibc's aligned_alloc is its memalign and rounds the alignment up, where C17 asks for a
- * null pointer. */
+/* Before 2.38, glibc's aligned_alloc is its memalign and rounds the alignment up, where
+ * C17 asks for a null pointer. */
 static void test_aligned_alloc_refuses_bad_alignments(void **state) {
     (void)state;
     static const size_t bad[] = {0, 3, 5, 12, 24, 100, 4097, SIZE_MAX};
-    if (family->glibc)
-        skip();
+    if (family->glibc) skip();
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         errno = 0;
         assert_null(family->aligned_alloc(bad[i], 96));
@@ -140,7 +138,7 @@ static void test_memalign_rounds_bad_alignments_up(void **state) {
     (void)state;
     static const struct {
         size_t asked, given;
-    } rows[] = {{0, 16},  {1, 16},     {3, 16},       {17, 32},
+    } rows[] = {{0, 16},  {1, 16},    {3, 16},      {17, 32},
                 {24, 32}, {100, 128}, {4097, 8192}, {(2 << 20) + 1, 4 << 20}};
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         void *block = family->memalign(rows[i].asked, 500);

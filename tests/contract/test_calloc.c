@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * calloc: zeros in fresh memory and in memory that was dirty before, whichever call dirtied it and in
- * whichever state it was freed.  Overflows are in test_limits.c.
+ * calloc: zeros in fresh memory and in memory that was dirty before, whichever call dirtied it and
+ * in whichever state it was freed.  Overflows are in test_limits.c.
  */
 #include "family.h"
 
@@ -34,21 +34,19 @@ static void test_dirty_memory_is_zeroed_again(void **state) {
             assert_non_null(blocks[k]);
             memset(blocks[k], 0xA5, family->usable_size(blocks[k]));
         }
-        for (size_t k = 0; k < count; k++)
-            family->free(blocks[k]);
+        for (size_t k = 0; k < count; k++) family->free(blocks[k]);
         for (size_t k = 0; k < count; k++) {
             blocks[k] = family->calloc(size, 1);
             assert_non_null(blocks[k]);
             assert_int_equal(zero_check(blocks[k], size), size);
             memset(blocks[k], 0x5A, size);
         }
-        for (size_t k = 0; k < count; k++)
-            family->free(blocks[k]);
+        for (size_t k = 0; k < count; k++) family->free(blocks[k]);
     }
 }
 
-/* Memory freed by way of another class: small blocks fill and leave whole slabs, then a larger calloc
- * takes their units; and the other way round. */
+/* Memory freed by way of another class: small blocks fill and leave whole slabs, then a larger
+ * calloc takes their units; and the other way round. */
 static void test_memory_of_other_classes_is_zeroed(void **state) {
     (void)state;
     enum { BYTES = 4 << 20 };
@@ -62,8 +60,7 @@ static void test_memory_of_other_classes_is_zeroed(void **state) {
             assert_non_null(blocks[k]);
             memset(blocks[k], 0xFF, dirty);
         }
-        for (size_t k = 0; k < count; k++)
-            family->free(blocks[k]);
+        for (size_t k = 0; k < count; k++) family->free(blocks[k]);
         (void)family->malloc_trim(0);
         count = BYTES / clean;
         for (size_t k = 0; k < count; k++) {
@@ -71,13 +68,12 @@ static void test_memory_of_other_classes_is_zeroed(void **state) {
             assert_non_null(blocks[k]);
             assert_int_equal(zero_check(blocks[k], clean), clean);
         }
-        for (size_t k = 0; k < count; k++)
-            family->free(blocks[k]);
+        for (size_t k = 0; k < count; k++) family->free(blocks[k]);
     }
 }
 
-/* realloc leaves a dirty tail behind when it shrinks, and moves away from dirty blocks when it grows;
- * aligned blocks may begin inside a larger one. */
+/* realloc leaves a dirty tail behind when it shrinks, and moves away from dirty blocks when it
+ * grows; aligned blocks may begin inside a larger one. */
 static void test_after_realloc_and_memalign(void **state) {
     (void)state;
     for (size_t i = 0; i < family_size_count; i += 7) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * What hakmem.h says about size classes: hak_good_size, hak_class_stats_read, and the functions that
- * flush the magazines of one class or of all.
+ * What hakmem.h says about size classes: hak_good_size, hak_class_stats_read, and the functions
+ * that flush the magazines of one class or of all.
  */
 #include "family.h"
 #include "hakmem.h"
@@ -17,8 +17,7 @@ static int class_of(size_t size) {
     struct hak_class_stats stats;
     size_t block_size = hak_good_size(size);
     for (int i = 0; i < CLASSES_MAX; i++)
-        if (hak_class_stats_read(i, &stats) == 0 && stats.block_size == block_size)
-            return i;
+        if (hak_class_stats_read(i, &stats) == 0 && stats.block_size == block_size) return i;
     return -1;
 }
 
@@ -35,7 +34,8 @@ static void test_good_size_is_what_malloc_gives(void **state) {
         assert_non_null(block);
         assert_int_equal(hak_good_size(family_sizes[i]), hak_usable_size(block));
         assert_true(hak_good_size(family_sizes[i]) >= family_sizes[i]);
-        assert_int_equal(hak_good_size(hak_good_size(family_sizes[i])), hak_good_size(family_sizes[i]));
+        assert_int_equal(hak_good_size(hak_good_size(family_sizes[i])),
+                         hak_good_size(family_sizes[i]));
         hak_free(block);
     }
     (void)hak_good_size(SIZE_MAX); /* must answer */
@@ -80,11 +80,9 @@ static void test_class_counts(void **state) {
         int class_idx = class_of(sizes[k]);
         assert_true(class_idx >= 0);
         struct hak_class_stats before = read_class(class_idx);
-        for (size_t i = 0; i < COUNT; i++)
-            assert_non_null(blocks[i] = hak_malloc(sizes[k]));
+        for (size_t i = 0; i < COUNT; i++) assert_non_null(blocks[i] = hak_malloc(sizes[k]));
         struct hak_class_stats during = read_class(class_idx);
-        for (size_t i = 0; i < COUNT; i++)
-            hak_free(blocks[i]);
+        for (size_t i = 0; i < COUNT; i++) hak_free(blocks[i]);
         struct hak_class_stats after = read_class(class_idx);
         assert_int_equal(during.blocks_live - before.blocks_live, COUNT);
         assert_true(during.slabs * during.slab_size >= COUNT * during.block_size);
@@ -98,10 +96,8 @@ static void test_class_counts(void **state) {
 static void test_flush_accepts_any_int(void **state) {
     (void)state;
     static const int far[] = {INT_MIN, INT_MIN + 1, -1000, -1, 1000, 100000, INT_MAX};
-    for (size_t i = 0; i < sizeof(far) / sizeof(far[0]); i++)
-        hak_tiny_magazine_flush(far[i]);
-    for (int i = 0; i < CLASSES_MAX; i++)
-        hak_tiny_magazine_flush(i);
+    for (size_t i = 0; i < sizeof(far) / sizeof(far[0]); i++) hak_tiny_magazine_flush(far[i]);
+    for (int i = 0; i < CLASSES_MAX; i++) hak_tiny_magazine_flush(i);
     hak_tiny_magazine_flush_all();
     hak_tiny_magazine_flush_all();
     void *block = hak_malloc(100);
@@ -110,7 +106,8 @@ static void test_flush_accepts_any_int(void **state) {
     hak_free(block);
 }
 
-/* After a flush the class keeps at most one empty slab; the flush of another class changes nothing. */
+/* After a flush the class keeps at most one empty slab; the flush of
+ * another class changes nothing. */
 static void test_flush_returns_blocks(void **state) {
     (void)state;
     enum { COUNT = 20000, SIZE = 96 };
@@ -118,17 +115,13 @@ static void test_flush_returns_blocks(void **state) {
     int class_idx = class_of(SIZE), other = class_of(3000);
     assert_true(class_idx >= 0 && other >= 0);
     for (int round = 0; round < 2; round++) {
-        for (size_t i = 0; i < COUNT; i++)
-            assert_non_null(blocks[i] = hak_malloc(SIZE));
-        for (size_t i = 0; i < COUNT; i++)
-            hak_free(blocks[i]);
+        for (size_t i = 0; i < COUNT; i++) assert_non_null(blocks[i] = hak_malloc(SIZE));
+        for (size_t i = 0; i < COUNT; i++) hak_free(blocks[i]);
         struct hak_class_stats freed = read_class(class_idx);
         hak_tiny_magazine_flush(other);
         assert_int_equal(read_class(class_idx).blocks_cached, freed.blocks_cached);
-        if (round == 0)
-            hak_tiny_magazine_flush(class_idx);
-        else
-            hak_tiny_magazine_flush_all();
+        if (round == 0) hak_tiny_magazine_flush(class_idx);
+        else hak_tiny_magazine_flush_all();
         struct hak_class_stats flushed = read_class(class_idx);
         print_message("slabs: %llu after free, %llu after the flush\n",
                       (unsigned long long)freed.slabs, (unsigned long long)flushed.slabs);

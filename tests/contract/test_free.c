@@ -12,14 +12,10 @@ static void test_null_is_ignored(void **state) {
     (void)state;
     errno = 1234;
     family->free(NULL);
-    if (family->cfree)
-        family->cfree(NULL);
-    if (family->free_sized)
-        family->free_sized(NULL, 0);
-    if (family->free_sized)
-        family->free_sized(NULL, 100);
-    if (family->free_aligned_sized)
-        family->free_aligned_sized(NULL, 64, 100);
+    if (family->cfree) family->cfree(NULL);
+    if (family->free_sized) family->free_sized(NULL, 0);
+    if (family->free_sized) family->free_sized(NULL, 100);
+    if (family->free_aligned_sized) family->free_aligned_sized(NULL, 64, 100);
     assert_int_equal(errno, 1234);
 }
 
@@ -80,8 +76,7 @@ static void give_back_cfree(void *block, size_t size) {
 
 static void test_cfree(void **state) {
     (void)state;
-    if (!family->cfree)
-        skip();
+    if (!family->cfree) skip();
     free_population(give_back_cfree);
 }
 
@@ -91,21 +86,18 @@ static void give_back_sized(void *block, size_t size) {
 
 static void test_free_sized(void **state) {
     (void)state;
-    if (!family->free_sized)
-        skip();
+    if (!family->free_sized) skip();
     free_population(give_back_sized);
 }
 
 /* C23 allows free_sized on the results of calloc and realloc too. */
 static void test_free_sized_after_calloc_and_realloc(void **state) {
     (void)state;
-    if (!family->free_sized)
-        skip();
+    if (!family->free_sized) skip();
     for (size_t i = 0; i < family_size_count; i++) {
         size_t size = family_sizes[i];
         family->free_sized(family->calloc(size, 1), size);
-        if (size == 0)
-            continue;
+        if (size == 0) continue;
         void *block = family->realloc(family->malloc(size / 2 + 1), size);
         assert_non_null(block);
         family->free_sized(block, size);
@@ -117,8 +109,7 @@ static void test_free_sized_after_calloc_and_realloc(void **state) {
 
 static void test_free_aligned_sized(void **state) {
     (void)state;
-    if (!family->free_aligned_sized)
-        skip();
+    if (!family->free_aligned_sized) skip();
     static const size_t sizes[] = {0, 1, 16, 24, 100, 1000, 5000, 70000, 300000, 1 << 20, 3 << 20};
     for (size_t alignment = 1; alignment <= ((size_t)8 << 20); alignment *= 2) {
         for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {

@@ -107,10 +107,8 @@ static void *worker_allocate(void *argument) {
     for (size_t i = 0; i < EACH; i++) {
         worker->sizes[i] = random_next(&random) % ((size_t)64 << (random % 8));
         worker->blocks[i] = hak_heap_malloc(worker->heap, worker->sizes[i]);
-        if (worker->blocks[i])
-            pattern_write(worker->blocks[i], worker->sizes[i], worker->seed + i);
-        else
-            worker->wrong++;
+        if (worker->blocks[i]) pattern_write(worker->blocks[i], worker->sizes[i], worker->seed + i);
+        else worker->wrong++;
         if (i % 3 == 2) { /* some come back at once, by the plain free */
             hak_free(worker->blocks[i - 1]);
             worker->blocks[i - 1] = NULL;
@@ -122,8 +120,7 @@ static void *worker_allocate(void *argument) {
 static void *worker_free(void *argument) {
     struct worker *worker = argument, *from = worker->frees;
     for (size_t i = 0; i < EACH; i++) {
-        if (!from->blocks[i])
-            continue;
+        if (!from->blocks[i]) continue;
         if (pattern_check(from->blocks[i], from->sizes[i], from->seed + i) != from->sizes[i])
             worker->wrong++;
         hak_free(from->blocks[i]);
@@ -135,10 +132,8 @@ static void run_all(struct worker *workers, void *(*function)(void *)) {
     pthread_t threads[THREADS];
     for (size_t i = 0; i < THREADS; i++)
         assert_int_equal(pthread_create(&threads[i], NULL, function, &workers[i]), 0);
-    for (size_t i = 0; i < THREADS; i++)
-        assert_int_equal(pthread_join(threads[i], NULL), 0);
-    for (size_t i = 0; i < THREADS; i++)
-        assert_int_equal(workers[i].wrong, 0);
+    for (size_t i = 0; i < THREADS; i++) assert_int_equal(pthread_join(threads[i], NULL), 0);
+    for (size_t i = 0; i < THREADS; i++) assert_int_equal(workers[i].wrong, 0);
 }
 
 /* All threads allocate from one heap at once; then each frees what another one allocated. */
@@ -154,14 +149,13 @@ static void test_many_threads_on_one_heap(void **state) {
             workers[i].frees = &workers[(i + 1) % THREADS];
         }
         run_all(workers, worker_allocate);
-        if (round % 2 == 0)
-            run_all(workers, worker_free);
+        if (round % 2 == 0) run_all(workers, worker_free);
         hak_heap_destroy(heap); /* in odd rounds with every block live */
     }
 }
 
-/* Blocks of the thread's own heap, of two first-class heaps, interleaved in memory and time: the end of
- * one heap must not touch the others. */
+/* Blocks of the thread's own heap, of two first-class heaps, interleaved in memory and time: the
+ * end of one heap must not touch the others. */
 static void test_destroy_leaves_other_heaps_alone(void **state) {
     (void)state;
     enum { COUNT = 3000 };
@@ -238,10 +232,8 @@ static void *baton_free(void *argument) {
     struct baton *baton = argument;
     pthread_mutex_lock(&baton->lock);
     for (;;) {
-        while (!baton->block && !baton->done)
-            pthread_cond_wait(&baton->moved, &baton->lock);
-        if (baton->done)
-            break;
+        while (!baton->block && !baton->done) pthread_cond_wait(&baton->moved, &baton->lock);
+        if (baton->done) break;
         hak_free(baton->block);
         baton->block = NULL;
         pthread_cond_signal(&baton->moved);
@@ -264,8 +256,7 @@ static void test_destroy_after_a_foreign_free(void **state) {
         pthread_mutex_lock(&baton.lock);
         baton.block = given;
         pthread_cond_signal(&baton.moved);
-        while (baton.block)
-            pthread_cond_wait(&baton.moved, &baton.lock);
+        while (baton.block) pthread_cond_wait(&baton.moved, &baton.lock);
         pthread_mutex_unlock(&baton.lock);
         hak_heap_destroy(heap);
     }

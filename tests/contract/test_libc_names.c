@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * The __libc_ names that glibc exports (GLIBC_2.2.5): they are the same functions under another name,
- * so blocks of one may go to the other.  A library that replaces malloc without them would leave a
- * program with two heaps.
+ * The __libc_ names that glibc exports (GLIBC_2.2.5): they are the same functions under another
+ * name, so blocks of one may go to the other.  A library that replaces malloc without them would
+ * leave a program with two heaps.
  */
 #define _GNU_SOURCE
 #include "family.h"
@@ -15,8 +15,7 @@
 
 static void *libc_name(const char *name) {
     void *function = dlsym(RTLD_DEFAULT, name);
-    if (!function)
-        print_error("%s is not there\n", name);
+    if (!function) print_error("%s is not there\n", name);
     assert_non_null(function);
     return function;
 }
@@ -24,8 +23,8 @@ static void *libc_name(const char *name) {
 /* Each name must be found in the object that malloc comes from. */
 static void test_names_come_from_the_same_object(void **state) {
     (void)state;
-    static const char *const names[] = {"__libc_malloc",   "__libc_free",   "__libc_calloc",
-                                        "__libc_realloc",  "__libc_valloc", "__libc_pvalloc",
+    static const char *const names[] = {"__libc_malloc",   "__libc_free",    "__libc_calloc",
+                                        "__libc_realloc",  "__libc_valloc",  "__libc_pvalloc",
                                         "__libc_memalign", "__libc_mallinfo"};
     Dl_info malloc_place, place;
     assert_int_not_equal(dladdr(libc_name("malloc"), &malloc_place), 0);
@@ -43,7 +42,8 @@ static void test_blocks_may_cross_over(void **state) {
     void *(*libc_malloc)(size_t) = (void *(*)(size_t))libc_name("__libc_malloc");
     void *(*libc_calloc)(size_t, size_t) = (void *(*)(size_t, size_t))libc_name("__libc_calloc");
     void *(*libc_realloc)(void *, size_t) = (void *(*)(void *, size_t))libc_name("__libc_realloc");
-    void *(*libc_memalign)(size_t, size_t) = (void *(*)(size_t, size_t))libc_name("__libc_memalign");
+    void *(*libc_memalign)(size_t,
+                           size_t) = (void *(*)(size_t, size_t))libc_name("__libc_memalign");
     void *(*libc_valloc)(size_t) = (void *(*)(size_t))libc_name("__libc_valloc");
     void *(*libc_pvalloc)(size_t) = (void *(*)(size_t))libc_name("__libc_pvalloc");
     void (*libc_free)(void *) = (void (*)(void *))libc_name("__libc_free");

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * What can't be had: sizes above PTRDIFF_MAX, products that overflow, alignments that are none or are
- * larger than any address space.  One row a case; each is answered at once, with the right errno, and
- * leaves the allocator as it was.
+ * What can't be had: sizes above PTRDIFF_MAX, products that overflow, alignments that are none or
+ * are larger than any address space.  One row a case; each is answered at once, with the right
+ * errno, and leaves the allocator as it was.
  *
  * Where glibc 2.36 differs from the standard, the row says so and asks less of it.
  */
@@ -40,8 +40,8 @@ struct limit {
     bool glibc_differs;
 };
 
-#define MAX SIZE_MAX
-#define HALF ((size_t)PTRDIFF_MAX)
+#define MAX    SIZE_MAX
+#define HALF   ((size_t)PTRDIFF_MAX)
 #define BIT(n) ((size_t)1 << (n))
 
 static const struct limit limits[] = {
@@ -108,42 +108,64 @@ static const struct limit limits[] = {
 enum { LIMITS = sizeof(limits) / sizeof(limits[0]) };
 
 static const char *const call_names[] = {
-    "malloc",           "calloc",         "realloc(NULL)",   "realloc(block)",
-    "reallocarray(NULL)", "reallocarray(block)", "aligned_alloc", "memalign",
-    "posix_memalign",   "valloc",         "pvalloc",
+    "malloc",
+    "calloc",
+    "realloc(NULL)",
+    "realloc(block)",
+    "reallocarray(NULL)",
+    "reallocarray(block)",
+    "aligned_alloc",
+    "memalign",
+    "posix_memalign",
+    "valloc",
+    "pvalloc",
 };
 
 /* Makes the call; posix_memalign's error is brought to errno, where the others have theirs. */
 static void *limit_call(const struct limit *limit, void *block) {
     switch (limit->call) {
-    case MALLOC: return family->malloc(limit->a);
-    case CALLOC: return family->calloc(limit->a, limit->b);
-    case REALLOC_NULL: return family->realloc(NULL, limit->a);
-    case REALLOC_BLOCK: return family->realloc(block, limit->a);
-    case REALLOCARRAY_NULL: return family->reallocarray(NULL, limit->a, limit->b);
-    case REALLOCARRAY_BLOCK: return family->reallocarray(block, limit->a, limit->b);
-    case ALIGNED_ALLOC: return family->aligned_alloc(limit->a, limit->b);
-    case MEMALIGN: return family->memalign(limit->a, limit->b);
-    case VALLOC: return family->valloc(limit->a);
-    case PVALLOC: return family->pvalloc(limit->a);
-    case POSIX_MEMALIGN: break;
+    case MALLOC:
+        return family->malloc(limit->a);
+    case CALLOC:
+        return family->calloc(limit->a, limit->b);
+    case REALLOC_NULL:
+        return family->realloc(NULL, limit->a);
+    case REALLOC_BLOCK:
+        return family->realloc(block, limit->a);
+    case REALLOCARRAY_NULL:
+        return family->reallocarray(NULL, limit->a, limit->b);
+    case REALLOCARRAY_BLOCK:
+        return family->reallocarray(block, limit->a, limit->b);
+    case ALIGNED_ALLOC:
+        return family->aligned_alloc(limit->a, limit->b);
+    case MEMALIGN:
+        return family->memalign(limit->a, limit->b);
+    case VALLOC:
+        return family->valloc(limit->a);
+    case PVALLOC:
+        return family->pvalloc(limit->a);
+    case POSIX_MEMALIGN:
+        break;
     }
     void *out = NULL;
     int error = family->posix_memalign(&out, limit->a, limit->b);
-    if (error != 0)
-        errno = error;
+    if (error != 0) errno = error;
     return out;
 }
 
 static bool answer_is_right(const struct limit *limit, const void *result, int error) {
-    if (limit->glibc_differs && family->glibc)
-        return true;
+    if (limit->glibc_differs && family->glibc) return true;
     switch (limit->answer) {
-    case NO_MEMORY: return !result && error == ENOMEM;
-    case INVALID: return !result && error == EINVAL;
-    case REFUSED: return !result && (error == EINVAL || error == ENOMEM);
-    case BLOCK: return result != NULL;
-    case ANY: return result || error == ENOMEM;
+    case NO_MEMORY:
+        return !result && error == ENOMEM;
+    case INVALID:
+        return !result && error == EINVAL;
+    case REFUSED:
+        return !result && (error == EINVAL || error == ENOMEM);
+    case BLOCK:
+        return result != NULL;
+    case ANY:
+        return result || error == ENOMEM;
     }
     return false;
 }

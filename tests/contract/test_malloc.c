@@ -38,10 +38,8 @@ static void test_zero_size_gives_unique_blocks(void **state) {
         assert_aligned(blocks[i], 16);
     }
     qsort(blocks, COUNT, sizeof(blocks[0]), compare_pointers);
-    for (size_t i = 1; i < COUNT; i++)
-        assert_ptr_not_equal(blocks[i - 1], blocks[i]);
-    for (size_t i = 0; i < COUNT; i++)
-        family->free(blocks[i]);
+    for (size_t i = 1; i < COUNT; i++) assert_ptr_not_equal(blocks[i - 1], blocks[i]);
+    for (size_t i = 0; i < COUNT; i++) family->free(blocks[i]);
 }
 
 /* 20,000 slots, 200,000 steps: a full slot is checked and freed, an empty one filled. */

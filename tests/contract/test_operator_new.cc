@@ -23,8 +23,7 @@ bool served_by_hakmem() {
 }
 
 void check(bool ok, const char *what, std::size_t figure) {
-    if (ok)
-        return;
+    if (ok) return;
     std::fprintf(stderr, "FAILED: %s (%zu)\n", what, figure);
     failures++;
 }
@@ -47,8 +46,7 @@ const std::size_t sizes[] = {0,    1,    8,     16,    24,     100,     1000,
 void *filled(void *block, std::size_t alignment, std::size_t size) {
     check(block != nullptr, "a null pointer from new", size);
     check(reinterpret_cast<std::uintptr_t>(block) % alignment == 0, "alignment", alignment);
-    if (block && size)
-        std::memset(block, 0x77, size);
+    if (block && size) std::memset(block, 0x77, size);
     return block;
 }
 
@@ -66,7 +64,7 @@ void test_plain_forms() {
         ::operator delete[](filled(array_nothrow(size, std::nothrow), 16, size), std::nothrow);
     }
     ::operator delete(nullptr);
-    ::operator delete(nullptr, std::size_t{8});
+    ::operator delete (nullptr, std::size_t{8});
     ::operator delete[](nullptr);
     ::operator delete[](nullptr, std::size_t{8});
 }
@@ -88,23 +86,21 @@ void test_aligned_forms() {
                 filled(array_aligned_nothrow(size, value, std::nothrow), alignment, size), value);
         }
     }
-    ::operator delete(nullptr, std::align_val_t{64});
+    ::operator delete (nullptr, std::align_val_t{64});
     ::operator delete[](nullptr, std::size_t{8}, std::align_val_t{64});
 }
 
 void test_zero_sizes_are_unique() {
     void *a = plain(0), *b = plain(0), *c = array(0), *d = nothrow(0, std::nothrow);
     check(a != b && a != c && a != d && b != c && b != d && c != d, "unique zero sizes", 0);
-    for (void *block : {a, b, c, d})
-        ::operator delete(block);
+    for (void *block : {a, b, c, d}) ::operator delete(block);
 }
 
 int handler_calls = 0;
 
 // Asks to be tried again four times, then gives up, as the standard lets a handler do.
 void handler_gives_up() {
-    if (++handler_calls == 5)
-        std::set_new_handler(nullptr);
+    if (++handler_calls == 5) std::set_new_handler(nullptr);
 }
 
 struct handler_error : std::bad_alloc {};
@@ -161,8 +157,8 @@ void test_failures() {
                   [&] { return aligned_nothrow(impossible, a64, std::nothrow); });
     check_failure("new[] aligned nothrow", false,
                   [&] { return array_aligned_nothrow(impossible, a64, std::nothrow); });
-    // libstdc++ 12 rounds the size up to a multiple of the alignment, past 2^64, and gives a block of
-    // nothing.
+    // libstdc++ 12 rounds the size up to a multiple of the alignment, past 2^64, and gives a block
+    // of nothing.
     if (served_by_hakmem()) {
         check_failure("new aligned, size near the end", true,
                       [&] { return aligned(SIZE_MAX - 8, a64); });
@@ -174,8 +170,7 @@ void test_failures() {
 void test_handler_is_not_called_on_success() {
     handler_calls = 0;
     std::set_new_handler(handler_gives_up);
-    for (std::size_t size : sizes)
-        ::operator delete(plain(size));
+    for (std::size_t size : sizes) ::operator delete(plain(size));
     check(handler_calls == 0, "new_handler called although there was memory", 0);
     std::set_new_handler(nullptr);
 }
@@ -207,18 +202,30 @@ void test_expressions() {
 
 // As in family_libc.c: a preload that did not take would pass every test.
 void check_who_serves() {
-    if (!std::getenv("CONTRACT_SERVED_BY"))
-        return;
+    if (!std::getenv("CONTRACT_SERVED_BY")) return;
     Dl_info hakmem, place;
     void *hak_version = dlsym(RTLD_DEFAULT, "hak_version");
     bool served = hak_version && dladdr(hak_version, &hakmem);
-    for (const char *name :
-         {"_Znwm", "_Znam", "_ZnwmRKSt9nothrow_t", "_ZnamRKSt9nothrow_t", "_ZnwmSt11align_val_t",
-          "_ZnamSt11align_val_t", "_ZnwmSt11align_val_tRKSt9nothrow_t",
-          "_ZnamSt11align_val_tRKSt9nothrow_t", "_ZdlPv", "_ZdaPv", "_ZdlPvm", "_ZdaPvm",
-          "_ZdlPvRKSt9nothrow_t", "_ZdaPvRKSt9nothrow_t", "_ZdlPvSt11align_val_t",
-          "_ZdaPvSt11align_val_t", "_ZdlPvmSt11align_val_t", "_ZdaPvmSt11align_val_t",
-          "_ZdlPvSt11align_val_tRKSt9nothrow_t", "_ZdaPvSt11align_val_tRKSt9nothrow_t"}) {
+    for (const char *name : {"_Znwm",
+                             "_Znam",
+                             "_ZnwmRKSt9nothrow_t",
+                             "_ZnamRKSt9nothrow_t",
+                             "_ZnwmSt11align_val_t",
+                             "_ZnamSt11align_val_t",
+                             "_ZnwmSt11align_val_tRKSt9nothrow_t",
+                             "_ZnamSt11align_val_tRKSt9nothrow_t",
+                             "_ZdlPv",
+                             "_ZdaPv",
+                             "_ZdlPvm",
+                             "_ZdaPvm",
+                             "_ZdlPvRKSt9nothrow_t",
+                             "_ZdaPvRKSt9nothrow_t",
+                             "_ZdlPvSt11align_val_t",
+                             "_ZdaPvSt11align_val_t",
+                             "_ZdlPvmSt11align_val_t",
+                             "_ZdaPvmSt11align_val_t",
+                             "_ZdlPvSt11align_val_tRKSt9nothrow_t",
+                             "_ZdaPvSt11align_val_tRKSt9nothrow_t"}) {
         bool ours = served && dladdr(dlsym(RTLD_DEFAULT, name), &place) &&
                     place.dli_fbase == hakmem.dli_fbase;
         check(ours == served_by_hakmem(), name, 0);

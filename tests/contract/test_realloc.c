@@ -8,7 +8,8 @@
 #include <errno.h>
 #include <string.h>
 
-/* Resizes a block of `from` patterned bytes to `to`, checks what must have stayed, fills the rest. */
+/* Resizes a block of `from` patterned bytes to `to`, checks what must
+ * have stayed, fills the rest. */
 static void *resize_checked(void *block, size_t from, size_t to, uint64_t seed) {
     errno = 1234;
     void *moved = family->realloc(block, to);
@@ -39,11 +40,9 @@ static void check_pairs(const size_t *sizes, size_t count) {
 static void test_all_pairs_of_classes(void **state) {
     (void)state;
     size_t sizes[160], count = 0;
-    for (size_t size = 1; size <= 128; size += 16)
-        sizes[count++] = size;
+    for (size_t size = 1; size <= 128; size += 16) sizes[count++] = size;
     for (size_t base = 128; base < 65536; base *= 2)
-        for (size_t step = 1; step <= 8; step++)
-            sizes[count++] = base + base / 8 * step;
+        for (size_t step = 1; step <= 8; step++) sizes[count++] = base + base / 8 * step;
     check_pairs(sizes, count);
 }
 
@@ -51,8 +50,7 @@ static void test_all_pairs_of_large_sizes(void **state) {
     (void)state;
     size_t sizes[32], count = 0;
     for (size_t base = 65536; base < ((size_t)1 << 20); base *= 2)
-        for (size_t step = 1; step <= 4; step++)
-            sizes[count++] = base + base / 4 * step;
+        for (size_t step = 1; step <= 4; step++) sizes[count++] = base + base / 4 * step;
     sizes[count++] = ((size_t)1 << 20) + 1;
     sizes[count++] = (size_t)2 << 20;
     check_pairs(sizes, count);
@@ -60,9 +58,9 @@ static void test_all_pairs_of_large_sizes(void **state) {
 
 static void test_all_pairs_around_the_large_limit(void **state) {
     (void)state;
-    static const size_t sizes[] = {1,        100,       5000,      65536,         (1 << 20) - 1,
-                                   1 << 20,  1048577,   2 << 20,   (2 << 20) + 1, (3 << 20) + 77,
-                                   4 << 20,  10 << 20,  33 << 20};
+    static const size_t sizes[] = {1,       100,      5000,    65536,         (1 << 20) - 1,
+                                   1 << 20, 1048577,  2 << 20, (2 << 20) + 1, (3 << 20) + 77,
+                                   4 << 20, 10 << 20, 33 << 20};
     check_pairs(sizes, sizeof(sizes) / sizeof(sizes[0]));
 }
 
@@ -90,8 +88,7 @@ static void test_one_block_up_and_down(void **state) {
 static void test_growth_by_one(void **state) {
     (void)state;
     void *block = NULL;
-    for (size_t size = 1; size <= 5000; size++)
-        block = resize_checked(block, size - 1, size, 5);
+    for (size_t size = 1; size <= 5000; size++) block = resize_checked(block, size - 1, size, 5);
     family->free(block);
 }
 
@@ -117,8 +114,7 @@ static void test_size_zero_frees(void **state) {
         assert_int_equal(errno, 1234);
     }
     size_t before = family->bytes_in_use();
-    for (int i = 0; i < 1000; i++)
-        assert_null(family->realloc(family->malloc(100000), 0));
+    for (int i = 0; i < 1000; i++) assert_null(family->realloc(family->malloc(100000), 0));
     assert_true(family->bytes_in_use() < before + 100000u * 500u);
 }
 

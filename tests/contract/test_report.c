@@ -9,7 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Small, medium and huge blocks of 30 MB together: the sum in use must rise and fall by about that. */
+/* Small, medium and huge blocks of 30 MB together: the sum in use must
+ * rise and fall by about that. */
 static void test_bytes_in_use(void **state) {
     (void)state;
     enum { EACH = 10000000 };
@@ -23,12 +24,9 @@ static void test_bytes_in_use(void **state) {
         assert_non_null(huge[i] = family->malloc(5000000));
     size_t during = family->bytes_in_use();
     assert_in_range(during - before, 3 * EACH, 4 * EACH + EACH / 2);
-    for (size_t i = 0; i < sizeof(small) / sizeof(small[0]); i++)
-        family->free(small[i]);
-    for (size_t i = 0; i < sizeof(medium) / sizeof(medium[0]); i++)
-        family->free(medium[i]);
-    for (size_t i = 0; i < sizeof(huge) / sizeof(huge[0]); i++)
-        family->free(huge[i]);
+    for (size_t i = 0; i < sizeof(small) / sizeof(small[0]); i++) family->free(small[i]);
+    for (size_t i = 0; i < sizeof(medium) / sizeof(medium[0]); i++) family->free(medium[i]);
+    for (size_t i = 0; i < sizeof(huge) / sizeof(huge[0]); i++) family->free(huge[i]);
     size_t after = family->bytes_in_use();
     print_message("in use: %zu before, %zu during, %zu after\n", before, during, after);
     assert_true(after < before + EACH / 10);
@@ -37,8 +35,7 @@ static void test_bytes_in_use(void **state) {
 /* mallinfo's ints wrap above 2 GiB; below, they are mallinfo2's. */
 static void test_mallinfo_agrees_with_mallinfo2(void **state) {
     (void)state;
-    if (strcmp(family->name, "libc") != 0)
-        skip();
+    if (strcmp(family->name, "libc") != 0) skip();
     void *block = malloc(5000000);
     assert_non_null(block);
     struct mallinfo2 wide = mallinfo2();
@@ -98,9 +95,11 @@ static void test_mallopt_accepts_every_parameter(void **state) {
     (void)state;
     static const struct {
         int param, value;
-    } rows[] = {{M_MXFAST, 64},           {M_TRIM_THRESHOLD, 1 << 20}, {M_TOP_PAD, 1 << 16},
-                {M_MMAP_THRESHOLD, 1 << 20}, {M_MMAP_MAX, 1000},       {M_CHECK_ACTION, 3},
-                {M_PERTURB, 0},           {M_ARENA_TEST, 2},           {M_ARENA_MAX, 4}};
+    } rows[] = {{M_MXFAST, 64},       {M_TRIM_THRESHOLD, 1 << 20},
+                {M_TOP_PAD, 1 << 16}, {M_MMAP_THRESHOLD, 1 << 20},
+                {M_MMAP_MAX, 1000},   {M_CHECK_ACTION, 3},
+                {M_PERTURB, 0},       {M_ARENA_TEST, 2},
+                {M_ARENA_MAX, 4}};
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
         assert_int_equal(family->mallopt(rows[i].param, rows[i].value), 1);
     (void)family->mallopt(12345, 1); /* unknown: either answer */

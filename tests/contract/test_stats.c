@@ -23,12 +23,13 @@ static struct hak_stats read_exact(const char *when) {
     struct hak_stats s = read_stats();
     uint64_t sum = s.live + s.cached + s.free_dirty + s.purged + s.metadata + s.waste;
     if (sum != s.mapped)
-        print_error("%s: mapped %llu, but live %llu + cached %llu + free_dirty %llu + purged %llu + "
-                    "metadata %llu + waste %llu = %llu\n",
-                    when, (unsigned long long)s.mapped, (unsigned long long)s.live,
-                    (unsigned long long)s.cached, (unsigned long long)s.free_dirty,
-                    (unsigned long long)s.purged, (unsigned long long)s.metadata,
-                    (unsigned long long)s.waste, (unsigned long long)sum);
+        print_error(
+            "%s: mapped %llu, but live %llu + cached %llu + free_dirty %llu + purged %llu + "
+            "metadata %llu + waste %llu = %llu\n",
+            when, (unsigned long long)s.mapped, (unsigned long long)s.live,
+            (unsigned long long)s.cached, (unsigned long long)s.free_dirty,
+            (unsigned long long)s.purged, (unsigned long long)s.metadata,
+            (unsigned long long)s.waste, (unsigned long long)sum);
     assert_int_equal(sum, s.mapped);
     return s;
 }
@@ -92,8 +93,7 @@ static void test_live_is_exact(void **state) {
     assert_int_equal(during.live - before.live, held);
     for (size_t i = 0; i < COUNT; i++) {
         hak_free(blocks[i]);
-        if (i == COUNT / 2)
-            (void)read_exact("half freed");
+        if (i == COUNT / 2) (void)read_exact("half freed");
     }
     struct hak_stats after = read_exact("freed");
     assert_int_equal(after.live, before.live);
@@ -121,11 +121,9 @@ static void test_sum_after_mixed_work(void **state) {
             hak_free(blocks[slot]);
             blocks[slot] = draw >> 62 ? hak_malloc(size) : NULL;
         }
-        if (step % 10000 == 0)
-            (void)read_exact("during mixed work");
+        if (step % 10000 == 0) (void)read_exact("during mixed work");
     }
-    for (size_t slot = 0; slot < SLOTS; slot++)
-        hak_free(blocks[slot]);
+    for (size_t slot = 0; slot < SLOTS; slot++) hak_free(blocks[slot]);
     (void)read_exact("after mixed work");
     (void)hak_collect();
     (void)read_exact("after hak_collect");
@@ -157,8 +155,7 @@ static void test_sum_with_huge_blocks(void **state) {
         assert_non_null(blocks[i]);
     }
     (void)read_exact("huge blocks shrunk");
-    for (size_t i = 0; i < COUNT; i++)
-        hak_free(blocks[i]);
+    for (size_t i = 0; i < COUNT; i++) hak_free(blocks[i]);
     struct hak_stats after = read_exact("huge blocks freed");
     assert_int_equal(after.live, before.live);
     assert_int_equal(after.huge_frees - before.huge_frees, after.huge_allocs - before.huge_allocs);
@@ -171,15 +168,13 @@ static void *handed[HANDED];
 
 static void *free_handed(void *unused) {
     (void)unused;
-    for (size_t i = 0; i < HANDED; i++)
-        hak_free(handed[i]);
+    for (size_t i = 0; i < HANDED; i++) hak_free(handed[i]);
     return NULL;
 }
 
 static void *allocate_and_leave(void *unused) {
     (void)unused;
-    for (size_t i = 0; i < HANDED; i++)
-        handed[i] = hak_malloc(i % 2000);
+    for (size_t i = 0; i < HANDED; i++) handed[i] = hak_malloc(i % 2000);
     return NULL;
 }
 
@@ -189,19 +184,17 @@ static void run_thread(void *(*function)(void *)) {
     assert_int_equal(pthread_join(thread, NULL), 0);
 }
 
-/* Outboxes, inboxes and parked heaps are part of the sum; where malloc is hakmem too, the thread's own
- * control block may stay live with its stack, hence the allowance. */
+/* Outboxes, inboxes and parked heaps are part of the sum; where malloc is hakmem too, the thread's
+ * own control block may stay live with its stack, hence the allowance. */
 static void test_blocks_freed_by_another_thread(void **state) {
     (void)state;
     struct hak_stats before = read_exact("before");
-    for (size_t i = 0; i < HANDED; i++)
-        assert_non_null(handed[i] = hak_malloc(i % 2000));
+    for (size_t i = 0; i < HANDED; i++) assert_non_null(handed[i] = hak_malloc(i % 2000));
     run_thread(free_handed);
     struct hak_stats after = read_exact("freed by another thread, now ended");
     assert_true(after.live < before.live + 8192);
     assert_true(after.free_remote_sent - before.free_remote_sent >= HANDED / 2);
-    for (size_t i = 0; i < HANDED; i++)
-        assert_non_null(handed[i] = hak_malloc(i % 2000));
+    for (size_t i = 0; i < HANDED; i++) assert_non_null(handed[i] = hak_malloc(i % 2000));
     struct hak_stats reused = read_exact("allocated again");
     assert_true(reused.free_remote_drained > before.free_remote_drained);
     (void)free_handed(NULL);
@@ -257,8 +250,7 @@ static void test_collect_gives_memory_back(void **state) {
         memset(blocks[i], 1, SIZE);
     }
     size_t peak = memory_resident();
-    for (size_t i = 0; i < COUNT; i++)
-        hak_free(blocks[i]);
+    for (size_t i = 0; i < COUNT; i++) hak_free(blocks[i]);
     size_t given_back = hak_collect();
     struct hak_stats stats = read_exact("after hak_collect");
     size_t after = memory_resident();

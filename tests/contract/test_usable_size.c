@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * malloc_usable_size: at least what was asked for, the whole of it the program's to write, the same on
- * every call, and for every way to get a block.
+ * malloc_usable_size: at least what was asked for, the whole of it the program's to write, the same
+ * on every call, and for every way to get a block.
  */
 #include "family.h"
 
@@ -34,8 +34,7 @@ static void test_all_of_it_may_be_written(void **state) {
             assert_true(usable == 0 || blocks[k][0] == k + 1);
             assert_true(usable < 2 || memcmp(blocks[k], blocks[k] + 1, usable - 1) == 0);
         }
-        for (size_t k = 0; k < count; k++)
-            family->free(blocks[k]);
+        for (size_t k = 0; k < count; k++) family->free(blocks[k]);
     }
 }
 
@@ -77,8 +76,7 @@ static void test_every_way_to_get_a_block(void **state) {
             ((volatile char *)blocks[k])[usable - 1] = 1;
             assert_int_equal(family->usable_size(blocks[k]), usable);
         }
-        for (size_t k = 0; k < sizeof(blocks) / sizeof(blocks[0]); k++)
-            family->free(blocks[k]);
+        for (size_t k = 0; k < sizeof(blocks) / sizeof(blocks[0]); k++) family->free(blocks[k]);
     }
 }
 

@@ -22,7 +22,7 @@
 #include "heap/heap.h"
 #include "os/page.h"
 
-/* ---- Pages ------------------------------------------------------------------------------------- */
+/* ---- Pages ----------------------------------------------------------------------------------- */
 
 enum fake_call {
     FAKE_MAP,      /* hak_page_map for HAK_PAGE_HEAP ... */
@@ -31,8 +31,8 @@ enum fake_call {
     FAKE_PURGE,
     FAKE_RESIZE,
     FAKE_MOVE,
-    FAKE_ADVISE,   /* hak_page_avoid_huge: its failure has no effect */
-    FAKE_WIPE,     /* hak_page_map_wiped */
+    FAKE_ADVISE, /* hak_page_avoid_huge: its failure has no effect */
+    FAKE_WIPE,   /* hak_page_map_wiped */
     FAKE_CALLS
 };
 
@@ -79,12 +79,12 @@ void fake_page_place(size_t bytes);
 /* Called, if set, when code that is not to be looked at begins (true) and ends (step.h). */
 extern void (*fake_hook)(bool begins);
 
-/* ---- Clock ------------------------------------------------------------------------------------- */
+/* ---- Clock ----------------------------------------------------------------------------------- */
 
 void fake_clock_set(uint64_t ms);
 void fake_clock_advance(uint64_t ms);
 
-/* ---- Threads ----------------------------------------------------------------------------------- */
+/* ---- Threads --------------------------------------------------------------------------------- */
 
 struct fake_thread {
     struct hak_tls tls;    /* while another one runs */

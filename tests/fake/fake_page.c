@@ -45,7 +45,7 @@ static void page_misuse(const char *what, const void *start, size_t bytes) {
     abort();
 }
 
-/* ---- Orders and answers ------------------------------------------------------------------------ */
+/* ---- Orders and answers ---------------------------------------------------------------------- */
 
 void fake_page_size(size_t bytes) {
     page_size_now = bytes;
@@ -91,7 +91,7 @@ void fake_page_reuse(bool on) {
     page_reuse = on;
 }
 
-/* ---- The bitmap -------------------------------------------------------------------------------- */
+/* ---- The bitmap ------------------------------------------------------------------------------ */
 
 static char *page_base(void) {
     char *base = atomic_load_explicit(&page_arena, memory_order_relaxed);
@@ -163,7 +163,8 @@ static size_t page_find(size_t bytes, size_t alignment) {
     size_t next = atomic_load_explicit(&page_next, memory_order_relaxed);
     for (;;) {
         bool reuse = atomic_load_explicit(&page_reuse, memory_order_relaxed);
-        size_t offset = hak_align_up((uintptr_t)base + (reuse ? 0 : next), alignment) - (uintptr_t)base;
+        size_t offset = hak_align_up((uintptr_t)base + (reuse ? 0 : next), alignment) -
+                        (uintptr_t)base;
         while (reuse && offset + bytes <= PAGE_ARENA_BYTES && !page_all(offset, bytes, false)) {
             offset += alignment;
         }
@@ -191,7 +192,7 @@ static void page_close(size_t offset, size_t bytes) {
     }
 }
 
-/* ---- Calls ------------------------------------------------------------------------------------- */
+/* ---- Calls ----------------------------------------------------------------------------------- */
 
 /* Counts a call; false: it is to fail. */
 static bool page_called(enum fake_call call) {
@@ -273,7 +274,8 @@ static bool page_purge(void *start, size_t bytes) {
     bool worked = page_called(FAKE_PURGE);
     page_result(worked, &hak_counters.os_madvise_dontneed, &hak_counters.os_madvise_failed);
     page_note(FAKE_PURGE, start, bytes, worked);
-    if (!worked) return false; /* the contents stay, so that who takes them for zeros is found out */
+    if (!worked)
+        return false; /* the contents stay, so that who takes them for zeros is found out */
     madvise(start, bytes, MADV_DONTNEED);
     hak_counter_add(&hak_counters.purged_bytes, bytes);
     return true;
@@ -287,7 +289,8 @@ static bool page_resize(void *start, size_t old_bytes, size_t new_bytes) {
         size_t end = offset + old_bytes, next = end; /* grows if it was mapped last */
         worked = new_bytes <= PAGE_ARENA_BYTES - offset && page_fits(new_bytes - old_bytes) &&
                  atomic_compare_exchange_strong_explicit(&page_next, &next, offset + new_bytes,
-                                                         memory_order_relaxed, memory_order_relaxed);
+                                                         memory_order_relaxed,
+                                                         memory_order_relaxed);
         if (worked) page_open(end, new_bytes - old_bytes);
     } else if (worked && new_bytes < old_bytes) {
         page_close(offset + new_bytes, old_bytes - new_bytes);
@@ -299,20 +302,22 @@ static bool page_resize(void *start, size_t old_bytes, size_t new_bytes) {
 }
 
 /* The real kernel moves the pages, if it can; else their contents are copied. */
-static void page_transfer(char *from, size_t from_bytes, char *to, size_t to_bytes, bool keep_from) {
+static void page_transfer(char *from, size_t from_bytes, char *to, size_t to_bytes,
+                          bool keep_from) {
     int flags = MREMAP_MAYMOVE | MREMAP_FIXED | (keep_from ? MREMAP_DONTUNMAP : 0);
     if (mremap(from, from_bytes, to_bytes, flags, to) == MAP_FAILED) {
         memcpy(to, from, from_bytes);
         memset(to + from_bytes, 0, to_bytes - from_bytes);
         madvise(from, from_bytes, MADV_DONTNEED);
     } else if (!keep_from &&
-               mmap(from, from_bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED,
-                    -1, 0) != from) {
+               mmap(from, from_bytes, PROT_NONE,
+                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) != from) {
         page_misuse("mmap failed", from, from_bytes);
     }
 }
 
-static bool page_move(void *from, size_t from_bytes, void *to, size_t to_bytes, bool keep_from) {
+/* A move that fails: that of a block in a region as before Linux 5.7, the others for want of memory. */
+static enum hak_page_moved page_move(void *from, size_t from_bytes, void *to, size_t to_bytes, bool keep_from) {
     size_t offset = page_offset(from, from_bytes, "move of what is not mapped");
     page_offset(to, to_bytes, "move to what is not mapped");
     if (to_bytes < from_bytes || (keep_from && to_bytes != from_bytes)) {
@@ -321,13 +326,13 @@ static bool page_move(void *from, size_t from_bytes, void *to, size_t to_bytes, 
     bool worked = page_called(FAKE_MOVE);
     page_result(worked, &hak_counters.os_mremap, &hak_counters.os_mremap_failed);
     page_note(FAKE_MOVE, from, from_bytes, worked);
-    if (!worked) return false;
+    if (!worked) return keep_from ? HAK_PAGE_REFUSED : HAK_PAGE_TARGET_LOST;
     page_transfer(from, from_bytes, to, to_bytes, keep_from);
     if (!keep_from) {
         page_close(offset, from_bytes);
         page_account(HAK_PAGE_HEAP, -from_bytes);
     }
-    return true;
+    return HAK_PAGE_MOVED;
 }
 
 static void page_advise(void *start, size_t bytes) {
@@ -345,7 +350,7 @@ void *hak_page_map_wiped(void) {
     return page;
 }
 
-/* ---- os/page.h --------------------------------------------------------------------------------- */
+/* ---- os/page.h ------------------------------------------------------------------------------- */
 
 static void page_hook(bool begins) {
     if (fake_hook) fake_hook(begins);
@@ -381,9 +386,12 @@ bool hak_page_resize(void *start, size_t old_bytes, size_t new_bytes) {
     return page_end_bool(page_resize(start, old_bytes, new_bytes));
 }
 
-bool hak_page_move(void *from, size_t from_bytes, void *to, size_t to_bytes, bool keep_from) {
+enum hak_page_moved hak_page_move(void *from, size_t from_bytes, void *to, size_t to_bytes,
+                                  bool keep_from) {
     page_hook(true);
-    return page_end_bool(page_move(from, from_bytes, to, to_bytes, keep_from));
+    enum hak_page_moved moved = page_move(from, from_bytes, to, to_bytes, keep_from);
+    page_hook(false);
+    return moved;
 }
 
 void hak_page_avoid_huge(void *start, size_t bytes) {

@@ -49,7 +49,15 @@ void fake_thread_no_keys(bool on) {
     atomic_store_explicit(&thread_no_keys, on, memory_order_relaxed);
 }
 
+/* fake_fork is called by the simulated thread that comes over. */
+static _Atomic(struct fake_thread *) fork_thread;
+
+bool hak_thread_is_first(void) {
+    return thread_current() == atomic_load_explicit(&fork_thread, memory_order_relaxed);
+}
+
 void fake_fork(void) {
+    atomic_store_explicit(&fork_thread, thread_current(), memory_order_relaxed);
     atomic_store_explicit(&fork_new, true, memory_order_relaxed);
 }
 

@@ -3,14 +3,14 @@
  * Makes system calls that manage memory fail, in a real process:
  *   inject N once|from PROGRAM ARGUMENTS...
  *
- * The N-th call of mmap, munmap, mremap, mprotect or madvise fails with ENOMEM, or all from the N-th on;
- * N = 0: none.  Calls count between the program's two markers (workload.c), over all of its threads and
- * children.  At its end it prints "calls C failed F" and has the program's exit status; 128 + s if any
- * process of it was killed by signal s.
+ * The N-th call of mmap, munmap, mremap, mprotect or madvise fails with ENOMEM, or all from the
+ * N-th on; N = 0: none.  Calls count between the program's two markers (workload.c), over all of
+ * its threads and children.  At its end it prints "calls C failed F" and has the program's exit
+ * status; 128 + s if any process of it was killed by signal s.
  *
- * How: a seccomp filter in the program stops it (SECCOMP_RET_TRACE) at those calls only, so that all
- * others run at full speed; the tracer replaces the call's number by one that does nothing and sets
- * the result.  x86-64.
+ * How: a seccomp filter in the program stops it (SECCOMP_RET_TRACE) at those calls only, so that
+ * all others run at full speed; the tracer replaces the call's number by one that does nothing and
+ * sets the result.  x86-64.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -40,8 +40,8 @@ static _Noreturn void cannot(const char *what) {
 
 /* ---- In the program's process, before it is executed */
 
-#define TRACE(number)                                                                              \
-    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (number), 0, 1),                                           \
+#define TRACE(number)                                    \
+    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (number), 0, 1), \
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRACE)
 
 static void install_filter(void) {
@@ -76,18 +76,15 @@ static bool from, active;
 /* A process is stopped before one of the calls of the filter. */
 static void judge_call(pid_t pid) {
     struct user_regs_struct registers;
-    if (ptrace(PTRACE_GETREGS, pid, NULL, &registers) != 0)
-        return; /* killed meanwhile */
+    if (ptrace(PTRACE_GETREGS, pid, NULL, &registers) != 0) return; /* killed meanwhile */
     if (registers.orig_rax == MARKER_CALL) {
         if (registers.rdi == MARKER_ON || registers.rdi == MARKER_OFF)
             active = registers.rdi == MARKER_ON;
         return;
     }
-    if (!active)
-        return;
+    if (!active) return;
     calls++;
-    if (fail_at == 0 || (from ? calls < fail_at : calls != fail_at))
-        return;
+    if (fail_at == 0 || (from ? calls < fail_at : calls != fail_at)) return;
     failed++;
     registers.orig_rax = (unsigned long long)-1; /* no system call */
     registers.rax = (unsigned long long)-ENOMEM;
@@ -97,8 +94,7 @@ static void judge_call(pid_t pid) {
 /* Lets a stopped process go on, after whatever it was stopped for. */
 static void handle_stop(pid_t pid, int status) {
     int signal_number = WSTOPSIG(status), event = status >> 16;
-    if (event == PTRACE_EVENT_SECCOMP)
-        judge_call(pid);
+    if (event == PTRACE_EVENT_SECCOMP) judge_call(pid);
     ptrace(PTRACE_CONT, pid, NULL, (void *)(long)(event ? 0 : signal_number));
 }
 
@@ -120,16 +116,13 @@ static int follow(pid_t program) {
 }
 
 int main(int argc, char **argv) {
-    if (argc < 4)
-        return 2;
+    if (argc < 4) return 2;
     fail_at = strtoul(argv[1], NULL, 10);
     from = strcmp(argv[2], "from") == 0;
     pid_t program = fork();
     int status;
-    if (program == 0)
-        execute(argv + 3);
-    if (program < 0 || waitpid(program, &status, WUNTRACED) != program)
-        cannot("fork");
+    if (program == 0) execute(argv + 3);
+    if (program < 0 || waitpid(program, &status, WUNTRACED) != program) cannot("fork");
     long options = PTRACE_O_TRACESECCOMP | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK |
                    PTRACE_O_TRACECLONE | PTRACE_O_EXITKILL;
     if (ptrace(PTRACE_SEIZE, program, NULL, (void *)options) != 0) {

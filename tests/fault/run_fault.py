@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Lets every memory call of a program fail in turn: once at each position, and from each position on.
+"""Lets each memory call of a program fail in turn: once at each position, and from each on.
 
-usage: run_fault.py INJECT WORKLOAD once|from|short      HAKMEM_LIB is the library; without it: glibc
+usage: run_fault.py INJECT WORKLOAD once|from|short     HAKMEM_LIB is the library; without it: glibc
 
-short does both at a sample of the positions, the first sixty densely.  Status 0: no crash, no abort,
-contents intact, ENOMEM for every refused request, and all well after the failures have ended.
+short does both at a sample of the positions, the first sixty densely.  Status 0: no crash, no
+abort, contents intact, ENOMEM for every refused request, and all well after the failures ended.
 """
 
 import concurrent.futures
@@ -60,7 +60,7 @@ def main():
                 print(f"{how} {position}: status {status}: {said}")
     hit = sum(1 for result in results if result[2])
     refusals = sum(result[3] for result in results)
-    print(f"{count} memory calls; {len(places)} runs, {hit} with failures, {refusals} requests refused: "
+    print(f"{count} memory calls; {len(places)} runs, {hit} with failures, {refusals} refusals: "
           f"{wrong} wrong")
     sys.exit(1 if wrong else 0)
 

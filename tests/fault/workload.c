@@ -4,9 +4,9 @@
  * realloc up and down, alignments, a first-class heap, memory given back, threads that hand blocks
  * over and end with some live, and a forked child that does it again.  All contents are checked.
  *
- * Between the markers every request may be refused, with ENOMEM and nothing else changed.  After them
- * everything must be as if nothing had happened.  Nothing but the allocator makes memory calls in
- * between: no stdio, and stacks of our own for the threads.
+ * Between the markers every request may be refused, with ENOMEM and nothing else changed.  After
+ * them everything must be as if nothing had happened.  Nothing but the allocator makes memory calls
+ * in between: no stdio, and stacks of our own for the threads.
  */
 #define _GNU_SOURCE
 #include "marker.h"
@@ -43,20 +43,23 @@ static _Noreturn __attribute__((format(printf, 1, 2))) void fail(const char *for
     _exit(1);
 }
 
-/* ---- Blocks: size in the first 8 bytes, then one byte over and over.  Of a large one the head and the
- * last bytes are written, so that page faults do not take all the time. */
+/* ---- Blocks: size in the first 8 bytes, then one byte over and over.  Of a large one the head and
+ * the last bytes are written, so that page faults do not take all the time. */
 
 enum { HEAD = 32 << 10, TAIL = 64 };
 
-static unsigned char block_byte(size_t size) { return (unsigned char)(size % 251 + 1); }
+static unsigned char block_byte(size_t size) {
+    return (unsigned char)(size % 251 + 1);
+}
 
-static size_t block_head(size_t size) { return size < HEAD ? size : HEAD; }
+static size_t block_head(size_t size) {
+    return size < HEAD ? size : HEAD;
+}
 
 static void block_fill(unsigned char *block, size_t size) {
     memset(block, block_byte(size), block_head(size));
     memcpy(block, &size, sizeof(size));
-    if (size >= 2 * HEAD)
-        memset(block + size - TAIL, block_byte(size), TAIL);
+    if (size >= 2 * HEAD) memset(block + size - TAIL, block_byte(size), TAIL);
 }
 
 static bool is_all(const unsigned char *bytes, size_t length, unsigned char value) {
@@ -75,38 +78,32 @@ static size_t block_check(const unsigned char *block) {
 
 /* A refused request must say why, and leaves NULL behind. */
 static bool granted(const void *block, const char *call, size_t size) {
-    if (block)
-        return true;
-    if (errno != ENOMEM)
-        fail("%s(%zu) refused with errno %d", call, size, errno);
+    if (block) return true;
+    if (errno != ENOMEM) fail("%s(%zu) refused with errno %d", call, size, errno);
     refused++;
     return false;
 }
 
 static unsigned char *take(size_t size) {
     unsigned char *block = malloc(size);
-    if (granted(block, "malloc", size))
-        block_fill(block, size);
+    if (granted(block, "malloc", size)) block_fill(block, size);
     return block;
 }
 
 static unsigned char *take_zeroed(size_t size) {
     unsigned char *block = calloc(1, size);
-    if (!granted(block, "calloc", size))
-        return NULL;
+    if (!granted(block, "calloc", size)) return NULL;
     bool zero = is_all(block, block_head(size), 0);
     for (size_t at = HEAD; at < size; at += 512) /* all pages, and the ends of them */
         zero = zero && block[at] == 0;
-    if (!zero || block[size - 1] != 0)
-        fail("calloc(%zu) gave memory that is not zero", size);
+    if (!zero || block[size - 1] != 0) fail("calloc(%zu) gave memory that is not zero", size);
     block_fill(block, size);
     return block;
 }
 
 static unsigned char *take_aligned(size_t alignment, size_t size) {
     unsigned char *block = memalign(alignment, size);
-    if (!granted(block, "memalign", size))
-        return NULL;
+    if (!granted(block, "memalign", size)) return NULL;
     if ((uintptr_t)block % alignment != 0)
         fail("memalign(%zu, %zu) gave %p", alignment, size, (void *)block);
     block_fill(block, size);
@@ -128,13 +125,11 @@ static unsigned char *resize(unsigned char *block, size_t size) {
 }
 
 static void give(unsigned char *block) {
-    if (!block)
-        return;
+    if (!block) return;
     block_check(block);
     errno = 1234;
     free(block);
-    if (errno != 1234)
-        fail("free set errno to %d", errno);
+    if (errno != 1234) fail("free set errno to %d", errno);
 }
 
 /* ---- Work */
@@ -156,8 +151,7 @@ static void work(uint32_t seed, size_t limit, int steps) {
         size_t size = 16 + (number >> 9) % limit;
         switch (number >> 5 & 7) {
         case 0:
-            if (*slot)
-                *slot = resize(*slot, size);
+            if (*slot) *slot = resize(*slot, size);
             break;
         case 1:
             *slot = atomic_exchange(&shared[number >> 20 & (SHARED - 1)], *slot);
@@ -175,8 +169,7 @@ static void work(uint32_t seed, size_t limit, int steps) {
             *slot = number >> 31 ? take(size) : NULL;
         }
     }
-    for (size_t i = 0; i < SLOTS; i++)
-        give(slots[i]);
+    for (size_t i = 0; i < SLOTS; i++) give(slots[i]);
 }
 
 /* More of them than any reserve of address space that an allocator begins with. */
@@ -189,12 +182,10 @@ static void work_huge(void) {
             blocks[i] = round % 2 ? take_zeroed(size) : take(size);
         }
         for (size_t i = 0; i < COUNT; i++)
-            if (blocks[i])
-                blocks[i] = resize(blocks[i], i % 2 ? 300000 : 15000000);
+            if (blocks[i]) blocks[i] = resize(blocks[i], i % 2 ? 300000 : 15000000);
         give(blocks[5]);
         blocks[5] = take_aligned((size_t)8 << 20, 2000000);
-        for (size_t i = 0; i < COUNT; i++)
-            give(blocks[i]);
+        for (size_t i = 0; i < COUNT; i++) give(blocks[i]);
         (void)malloc_trim(0);
     }
 }
@@ -206,8 +197,7 @@ static void work_emptying(void) {
     for (int round = 0; round < 3; round++) {
         for (size_t i = 0; i < COUNT; i++)
             blocks[i] = round == 1 ? take_zeroed(1000 + i % 100) : take(500 + i % 1000);
-        for (size_t i = 0; i < COUNT; i++)
-            give(blocks[i]);
+        for (size_t i = 0; i < COUNT; i++) give(blocks[i]);
         (void)malloc_trim(0);
     }
 }
@@ -221,16 +211,13 @@ static void work_heap(void) {
     *(void **)&heap_malloc = dlsym(RTLD_DEFAULT, "hak_heap_malloc");
     *(void **)&heap_destroy = dlsym(RTLD_DEFAULT, "hak_heap_destroy");
     struct hak_heap *heap = heap_new ? heap_new() : NULL;
-    if (!heap_new || !granted(heap, "hak_heap_new", 0))
-        return;
+    if (!heap_new || !granted(heap, "hak_heap_new", 0)) return;
     for (size_t i = 0; i < 300; i++) {
         size_t size = i % 100 == 99 ? (size_t)2 << 20 : 16 + i * 40;
         unsigned char *block = heap_malloc(heap, size);
-        if (!granted(block, "hak_heap_malloc", size))
-            continue;
+        if (!granted(block, "hak_heap_malloc", size)) continue;
         block_fill(block, size);
-        if (i % 2)
-            give(block);
+        if (i % 2) give(block);
     }
     heap_destroy(heap);
 }
@@ -253,12 +240,10 @@ static void work_threads(uint32_t seed) {
         seeds[i] = seed + (uint32_t)i;
         running[i] = pthread_create(&threads[i], &attributes, work_in_thread, &seeds[i]) == 0;
         pthread_attr_destroy(&attributes);
-        if (!running[i])
-            work_in_thread(&seeds[i]);
+        if (!running[i]) work_in_thread(&seeds[i]);
     }
     for (int i = 0; i < THREADS; i++)
-        if (running[i] && pthread_join(threads[i], NULL) != 0)
-            fail("pthread_join");
+        if (running[i] && pthread_join(threads[i], NULL) != 0) fail("pthread_join");
 }
 
 static void work_all(uint32_t seed) {
@@ -289,15 +274,12 @@ static void check_recovered(void) {
     work_all(5);
     if (refused != before)
         fail("%u requests were refused after the failures had ended", refused - before);
-    for (size_t i = 0; i < SHARED; i++)
-        give(atomic_exchange(&shared[i], NULL));
+    for (size_t i = 0; i < SHARED; i++) give(atomic_exchange(&shared[i], NULL));
     int (*stats_read)(struct hak_stats *);
     *(void **)&stats_read = dlsym(RTLD_DEFAULT, "hak_stats_read");
     struct hak_stats s = {.version = HAK_STATS_VERSION, .size = sizeof(s)};
-    if (!stats_read)
-        return;
-    if (stats_read(&s) != 0)
-        fail("hak_stats_read failed");
+    if (!stats_read) return;
+    if (stats_read(&s) != 0) fail("hak_stats_read failed");
     uint64_t sum = s.live + s.cached + s.free_dirty + s.purged + s.metadata + s.waste;
     if (sum != s.mapped)
         fail("mapped is %llu, but its parts add up to %llu", (unsigned long long)s.mapped,

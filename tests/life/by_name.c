@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Uses the library by its hak_ names, a little of everything, and prints nothing if all is right.  For
- * valgrind, and linked statically with glibc and with musl.
+ * Uses the library by its hak_ names, a little of everything, and prints nothing if all is right.
+ * For valgrind, and linked statically with glibc and with musl.
  */
 #include "hakmem.h"
 
@@ -15,10 +15,8 @@ enum { BLOCKS = 300 };
 
 static void check(int ok) {
     static const char text[] = "by_name: FAILED\n";
-    if (ok)
-        return;
-    if (write(STDERR_FILENO, text, sizeof(text) - 1) < 0)
-        _exit(2);
+    if (ok) return;
+    if (write(STDERR_FILENO, text, sizeof(text) - 1) < 0) _exit(2);
     _exit(1);
 }
 
@@ -35,8 +33,7 @@ static void *use_family(void *unused) {
         blocks[i] = hak_realloc(blocks[i], i * i + 1000);
         check(blocks[i] != NULL && (i < 2 || blocks[i][i] == (unsigned char)i));
     }
-    for (size_t i = 0; i < BLOCKS; i++)
-        hak_free(blocks[i]);
+    for (size_t i = 0; i < BLOCKS; i++) hak_free(blocks[i]);
     void *aligned = hak_aligned_alloc(4096, 10000);
     check(aligned != NULL && (size_t)aligned % 4096 == 0);
     hak_free_aligned_sized(aligned, 4096, 10000);
@@ -50,8 +47,7 @@ static void use_heap(void) {
         void *block = hak_heap_malloc(heap, i * 10);
         check(block != NULL);
         memset(block, 1, i * 10);
-        if (i % 2)
-            hak_free(block);
+        if (i % 2) hak_free(block);
     }
     hak_heap_destroy(heap);
 }
@@ -60,10 +56,8 @@ int main(void) {
     struct hak_stats stats = {.version = HAK_STATS_VERSION, .size = sizeof(stats)};
     pthread_t threads[3];
     (void)use_family(NULL);
-    for (int i = 0; i < 3; i++)
-        check(pthread_create(&threads[i], NULL, use_family, NULL) == 0);
-    for (int i = 0; i < 3; i++)
-        check(pthread_join(threads[i], NULL) == 0);
+    for (int i = 0; i < 3; i++) check(pthread_create(&threads[i], NULL, use_family, NULL) == 0);
+    for (int i = 0; i < 3; i++) check(pthread_join(threads[i], NULL) == 0);
     use_heap();
     pid_t child = fork();
     if (child == 0) {

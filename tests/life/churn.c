@@ -27,8 +27,7 @@ struct value {
 
 static void set_key(unsigned key, unsigned round) {
     struct value *value = malloc(sizeof(*value));
-    if (!value)
-        life_fail("malloc in round %u", round);
+    if (!value) life_fail("malloc in round %u", round);
     *value = (struct value){life_take(50 + 300 * round + key, round), key, round};
     if (pthread_setspecific(keys[key], value) != 0)
         life_fail("pthread_setspecific in round %u", round);
@@ -39,16 +38,14 @@ static void key_destructor(void *argument) {
     struct value *value = argument;
     destructor_calls++;
     life_give(value->block);
-    if (value->round + 1 < PTHREAD_DESTRUCTOR_ITERATIONS)
-        set_key(value->key, value->round + 1);
+    if (value->round + 1 < PTHREAD_DESTRUCTOR_ITERATIONS) set_key(value->key, value->round + 1);
     life_give(life_take(700, value->round));
     free(value);
 }
 
 static void make_keys(size_t first) {
     for (size_t i = first; i < first + KEYS; i++)
-        if (pthread_key_create(&keys[i], key_destructor) != 0)
-            life_fail("pthread_key_create");
+        if (pthread_key_create(&keys[i], key_destructor) != 0) life_fail("pthread_key_create");
 }
 
 /* Before any constructor, and so before most allocators have made theirs. */
@@ -62,20 +59,16 @@ __attribute__((section(".preinit_array"), used)) static void (*preinit[])(int, c
 
 static void allocate_and_free(uint32_t seed) {
     void *blocks[30];
-    for (size_t i = 0; i < 30; i++)
-        blocks[i] = life_take(16 + (i * i * 13 + seed) % 2000, seed);
-    for (size_t i = 0; i < 30; i++)
-        life_give(blocks[i]);
+    for (size_t i = 0; i < 30; i++) blocks[i] = life_take(16 + (i * i * 13 + seed) % 2000, seed);
+    for (size_t i = 0; i < 30; i++) life_give(blocks[i]);
 }
 
 static const char *mode;
 
 static void *run(void *argument) {
-    if (strcmp(mode, "idle") != 0)
-        allocate_and_free(*(uint32_t *)argument);
+    if (strcmp(mode, "idle") != 0) allocate_and_free(*(uint32_t *)argument);
     if (strcmp(mode, "keys") == 0)
-        for (unsigned key = 0; key < 2 * KEYS; key++)
-            set_key(key, 0);
+        for (unsigned key = 0; key < 2 * KEYS; key++) set_key(key, 0);
     return NULL;
 }
 
@@ -86,8 +79,7 @@ int main(int argc, char **argv) {
     make_keys(KEYS);
     size_t before = 0;
     for (uint32_t i = 0; i < WARM_UP + threads; i++) {
-        if (i == WARM_UP)
-            before = life_resident_kib();
+        if (i == WARM_UP) before = life_resident_kib();
         life_join(life_thread(run, &i));
     }
     size_t after = life_resident_kib();

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * Allocates in every phase of a program's life: in an IFUNC resolver (before anything is initialised;
- * linked with -z now it runs while the program is still being relocated), in .preinit_array, in
- * constructors of the highest priority, in main, in atexit handlers and in destructors.  Each phase
- * checks and frees blocks of the one before, and leaves some.
+ * Allocates in every phase of a program's life: in an IFUNC resolver (before anything is
+ * initialised; linked with -z now it runs while the program is still being relocated), in
+ * .preinit_array, in constructors of the highest priority, in main, in atexit handlers and in
+ * destructors.  Each phase checks and frees blocks of the one before, and leaves some.
  */
 #include "life.h"
 
@@ -28,12 +28,10 @@ static void phase(void) {
     }
     unsigned char *zeroed = calloc(50, 100);
     for (size_t i = 0; !zeroed || i < 5000; i++)
-        if (!zeroed || zeroed[i] != 0)
-            life_fail("phase %u: calloc", phases);
+        if (!zeroed || zeroed[i] != 0) life_fail("phase %u: calloc", phases);
     free(zeroed);
     void *moved = realloc(malloc(50), 70000);
-    if (!moved)
-        life_fail("phase %u: realloc", phases);
+    if (!moved) life_fail("phase %u: realloc", phases);
     free(moved);
     phases++;
 }
@@ -44,7 +42,7 @@ static int chosen(void) {
     return 42;
 }
 
-static int (*choose(void))(void) {
+__attribute__((used)) static int (*choose(void))(void) {
     phase();
     return chosen;
 }
@@ -81,11 +79,9 @@ __attribute__((destructor)) static void first_destructor(void) {
 /* The last code of this program that runs. */
 __attribute__((destructor(101))) static void last_destructor(void) {
     phase();
-    for (size_t i = 0; i < BLOCKS; i++)
-        life_give(blocks[i]);
+    for (size_t i = 0; i < BLOCKS; i++) life_give(blocks[i]);
     life_say("%u phases", phases);
-    if (phases < 9)
-        _exit(1);
+    if (phases < 9) _exit(1);
 }
 
 static void at_exit_of_main(void) {
@@ -94,8 +90,7 @@ static void at_exit_of_main(void) {
 
 int main(void) {
     life_start(60);
-    if (early_function() != 42)
-        life_fail("the resolver was not asked");
+    if (early_function() != 42) life_fail("the resolver was not asked");
     phase();
     atexit(at_exit_of_main);
     return 0;

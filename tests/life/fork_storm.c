@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * Forks again and again while other threads allocate, free and hand blocks over.  Each child checks
- * and frees blocks of threads that do not exist in it, allocates, starts threads of its own, and forks
- * once more.
+ * Forks again and again while other threads allocate, free and hand blocks over.  Each child
+ * checks and frees blocks of threads that do not exist in it, allocates, starts threads of its
+ * own, and forks once more.
  *   fork_storm THREADS FORKS
- * A child that hangs ends itself by an alarm; the parent counts every child that does not end with 0.
+ * A child that hangs ends itself by an alarm; the parent counts every child
+ * that does not end with 0.
  */
 #include "life.h"
 
@@ -44,33 +45,26 @@ static void *work(void *argument) {
     uint32_t random = *(uint32_t *)argument;
     void *own[OWN] = {NULL};
     while (!atomic_load(&stop)) {
-        for (int i = 0; i < 50; i++)
-            step(&random, own);
+        for (int i = 0; i < 50; i++) step(&random, own);
         nanosleep(&pause, NULL);
     }
-    for (size_t i = 0; i < OWN; i++)
-        life_give(own[i]);
+    for (size_t i = 0; i < OWN; i++) life_give(own[i]);
     return NULL;
 }
 
 static void *work_briefly(void *argument) {
     uint32_t random = *(uint32_t *)argument;
     void *own[OWN] = {NULL};
-    for (int i = 0; i < 300; i++)
-        step(&random, own);
-    for (size_t i = 0; i < OWN; i++)
-        life_give(own[i]);
+    for (int i = 0; i < 300; i++) step(&random, own);
+    for (size_t i = 0; i < OWN; i++) life_give(own[i]);
     return NULL;
 }
 
 static void wait_for(pid_t child) {
     int status;
-    if (child < 0 || waitpid(child, &status, 0) != child)
-        life_fail("fork or waitpid failed");
-    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM)
-        life_fail("a child hung");
-    if (status != 0)
-        life_fail("a child ended with status %#x", (unsigned)status);
+    if (child < 0 || waitpid(child, &status, 0) != child) life_fail("fork or waitpid failed");
+    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM) life_fail("a child hung");
+    if (status != 0) life_fail("a child ended with status %#x", (unsigned)status);
 }
 
 /* The life of a child; `middle` is called while two threads of its own are at work. */
@@ -81,22 +75,17 @@ static void child(uint32_t seed, void (*middle)(uint32_t seed)) {
         life_give(atomic_exchange(&shared[i], NULL));
     uint32_t seeds[3] = {seed * 3 + 1, seed * 3 + 2, seed * 3 + 3};
     pthread_t threads[2];
-    for (int i = 0; i < 2; i++)
-        threads[i] = life_thread(work_briefly, &seeds[i]);
-    if (middle)
-        middle(seed);
+    for (int i = 0; i < 2; i++) threads[i] = life_thread(work_briefly, &seeds[i]);
+    if (middle) middle(seed);
     work_briefly(&seeds[2]);
-    for (int i = 0; i < 2; i++)
-        life_join(threads[i]);
-    for (size_t i = 0; i < SHARED; i++)
-        life_give(atomic_exchange(&shared[i], NULL));
+    for (int i = 0; i < 2; i++) life_join(threads[i]);
+    for (size_t i = 0; i < SHARED; i++) life_give(atomic_exchange(&shared[i], NULL));
     _exit(0);
 }
 
 static void fork_again(uint32_t seed) {
     pid_t pid = fork();
-    if (pid == 0)
-        child(seed + 1, NULL);
+    if (pid == 0) child(seed + 1, NULL);
     wait_for(pid);
 }
 
@@ -106,24 +95,20 @@ int main(int argc, char **argv) {
     long forks = life_argument(argc, argv, 2, 300);
     static pthread_t running[THREADS_MAX];
     static uint32_t seeds[THREADS_MAX];
-    if (thread_count > THREADS_MAX)
-        return 2;
+    if (thread_count > THREADS_MAX) return 2;
     for (long i = 0; i < thread_count; i++) {
         seeds[i] = (uint32_t)(i + 1) * 2654435761u;
         running[i] = life_thread(work, &seeds[i]);
     }
     for (long i = 0; i < forks; i++) {
         pid_t pid = fork();
-        if (pid == 0)
-            child((uint32_t)i + 1, i % 3 == 0 ? fork_again : NULL);
+        if (pid == 0) child((uint32_t)i + 1, i % 3 == 0 ? fork_again : NULL);
         wait_for(pid);
     }
     atomic_store(&stop, true);
-    for (long i = 0; i < thread_count; i++)
-        life_join(running[i]);
-    for (size_t i = 0; i < SHARED; i++)
-        life_give(atomic_load(&shared[i]));
-    life_say("%ld threads, %ld forks: 0 children hung or dead, resident %zu KiB", thread_count, forks,
-             life_resident_kib());
+    for (long i = 0; i < thread_count; i++) life_join(running[i]);
+    for (size_t i = 0; i < SHARED; i++) life_give(atomic_load(&shared[i]));
+    life_say("%ld threads, %ld forks: 0 children hung or dead, resident %zu KiB", thread_count,
+             forks, life_resident_kib());
     return 0;
 }

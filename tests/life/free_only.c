@@ -3,8 +3,9 @@
  * Producers that only allocate and one thread that only frees:
  *   free_only SECONDS PRODUCERS
  *
- * Each producer has a ring of its own to the freeing thread, so what it has live is bounded, and every
- * byte of it is written.  Peak resident memory ought to be little more than what was live at most.
+ * Each producer has a ring of its own to the freeing thread, so what it has live is
+ * bounded, and every byte of it is written.  Peak resident memory ought to be little more
+ * than what was live at most.
  */
 #include "life.h"
 
@@ -33,8 +34,7 @@ static void *produce(void *argument) {
     struct ring *ring = argument;
     uint32_t random = ring->seed;
     for (size_t i = 0; !atomic_load(&stop); i++) {
-        while (atomic_load(&ring->slots[i % RING]))
-            sched_yield(); /* the ring is full */
+        while (atomic_load(&ring->slots[i % RING])) sched_yield(); /* the ring is full */
         uint32_t draw = life_random(&random);
         size_t size = draw_size(draw);
         void *block = life_take(size, draw);
@@ -61,8 +61,7 @@ static void *consume(void *argument) {
                 continue;
             }
             long live = atomic_load(&live_bytes);
-            if (live > *most)
-                *most = live;
+            if (live > *most) *most = live;
             atomic_fetch_sub(&live_bytes, (long)life_size(block));
             life_give(block);
             blocks_freed++;
@@ -77,8 +76,7 @@ int main(int argc, char **argv) {
     producers = life_argument(argc, argv, 2, 8);
     pthread_t threads[PRODUCERS_MAX], consumer;
     long most_live = 0;
-    if (producers > PRODUCERS_MAX)
-        return 2;
+    if (producers > PRODUCERS_MAX) return 2;
     size_t before = life_resident_kib();
     atomic_store(&producing, producers);
     consumer = life_thread(consume, &most_live);
@@ -88,12 +86,12 @@ int main(int argc, char **argv) {
     }
     nanosleep(&pause, NULL);
     atomic_store(&stop, true);
-    for (long i = 0; i < producers; i++)
-        life_join(threads[i]);
+    for (long i = 0; i < producers; i++) life_join(threads[i]);
     life_join(consumer);
     size_t peak = life_status_kib("VmHWM"), live = (size_t)most_live / 1024;
     double ratio = (double)(peak - before) / (double)live;
-    life_say("%lu blocks, live at most %zu KiB, peak resident %zu KiB: %.2f times live (at most 1.5)",
-             blocks_freed, live, peak - before, ratio);
+    life_say(
+        "%lu blocks, live at most %zu KiB, peak resident %zu KiB: %.2f times live (at most 1.5)",
+        blocks_freed, live, peak - before, ratio);
     return ratio > 1.5;
 }

@@ -24,17 +24,24 @@ enum { WORKERS = 3, SHARED = 256, STEPS = 60000 };
 static _Atomic(void *) shared[SHARED];
 static pthread_barrier_t barrier;
 
-#define ALLOW(number)                                      \
-    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (number), 0, 1),   \
+#define ALLOW(number)                                    \
+    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (number), 0, 1), \
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
 
 /* In all threads at once.  A call outside is trapped, so that its number can be told. */
 static void close_gate(void) {
     struct sock_filter code[] = {
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-        ALLOW(SYS_mmap), ALLOW(SYS_munmap), ALLOW(SYS_madvise), ALLOW(SYS_mprotect),
-        ALLOW(SYS_mremap), ALLOW(SYS_futex),
-        ALLOW(SYS_write), ALLOW(SYS_exit_group), ALLOW(SYS_exit), ALLOW(SYS_rt_sigreturn),
+        ALLOW(SYS_mmap),
+        ALLOW(SYS_munmap),
+        ALLOW(SYS_madvise),
+        ALLOW(SYS_mprotect),
+        ALLOW(SYS_mremap),
+        ALLOW(SYS_futex),
+        ALLOW(SYS_write),
+        ALLOW(SYS_exit_group),
+        ALLOW(SYS_exit),
+        ALLOW(SYS_rt_sigreturn),
         BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRAP),
     };
     struct sock_fprog program = {sizeof(code) / sizeof(code[0]), code};
@@ -51,17 +58,16 @@ static void trapped(int signal_number, siginfo_t *info, void *context) {
 static void work(uint32_t random) {
     for (int i = 0; i < STEPS; i++) {
         uint32_t draw = life_random(&random);
-        size_t size = draw % 2000 == 0 ? (size_t)3 << 20 : 16 + (draw >> 8) % ((size_t)16 << draw % 13);
+        size_t size = draw % 2000 == 0 ? (size_t)3 << 20
+                                       : 16 + (draw >> 8) % ((size_t)16 << draw % 13);
         void *block = life_take(size, draw);
         if (draw % 11 == 0) {
             block = realloc(block, size * 3);
-            if (!block)
-                life_fail("realloc");
+            if (!block) life_fail("realloc");
             life_fill(block, size * 3, draw);
         }
         life_give(atomic_exchange(&shared[draw >> 8 & (SHARED - 1)], block));
-        if (i % 20000 == 0)
-            (void)malloc_trim(0);
+        if (i % 20000 == 0) (void)malloc_trim(0);
     }
 }
 
@@ -80,16 +86,14 @@ int main(void) {
     struct sigaction action = {.sa_sigaction = trapped, .sa_flags = SA_SIGINFO};
     sigaction(SIGSYS, &action, NULL);
     pthread_barrier_init(&barrier, NULL, WORKERS + 1);
-    for (int i = 0; i < WORKERS; i++)
-        (void)life_thread(worker, &seeds[i]);
+    for (int i = 0; i < WORKERS; i++) (void)life_thread(worker, &seeds[i]);
     life_give(life_take(100, 1)); /* the start is over after this */
     pthread_barrier_wait(&barrier);
     close_gate();
     pthread_barrier_wait(&barrier);
     work(4);
     pthread_barrier_wait(&barrier);
-    for (size_t i = 0; i < SHARED; i++)
-        life_give(atomic_load(&shared[i]));
+    for (size_t i = 0; i < SHARED; i++) life_give(atomic_load(&shared[i]));
     life_say("%d steps in each of %d threads: no other system call", STEPS, WORKERS + 1);
     _exit(0);
 }

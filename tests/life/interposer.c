@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * A library to be preloaded before or after the allocator: it counts the calls of malloc's family and
- * passes them on to whoever comes next, as profilers and leak checkers do.  To find the next one it
- * calls dlsym, also for a name that nobody has: the text of that error is allocated, through this very
- * library.
+ * A library to be preloaded before or after the allocator: it counts the calls of malloc's
+ * family and passes them on to whoever comes next, as profilers and leak checkers do.  To find
+ * the next one it calls dlsym, also for a name that nobody has: the text of that error is
+ * allocated, through this very library.
  *
  * Until the next functions are known, requests are met from a small array and never freed.
  */
@@ -31,8 +31,7 @@ static _Atomic unsigned long calls;
 static void *early_take(size_t size) {
     size_t start = early_used;
     early_used += (size + 15) / 16 * 16;
-    if (early_used > sizeof(early))
-        _exit(99);
+    if (early_used > sizeof(early)) _exit(99);
     return early + start;
 }
 
@@ -40,12 +39,11 @@ static int is_early(const void *block) {
     return (uintptr_t)block - (uintptr_t)early < sizeof(early);
 }
 
-/* Single-threaded at that time: the first call comes from the dynamic linker or from libc's start. */
+/* Single-threaded at that time: the first call comes from the dynamic
+ * linker or from libc's start. */
 static int resolved(void) {
-    if (next_realloc)
-        return 1;
-    if (resolving)
-        return 0;
+    if (next_realloc) return 1;
+    if (resolving) return 0;
     resolving = 1;
     (void)dlsym(RTLD_NEXT, "a name that nobody has");
     (void)dlerror();
@@ -69,25 +67,20 @@ EXPORT void *calloc(size_t count, size_t size) {
 
 EXPORT void free(void *block) {
     calls++;
-    if (block && !is_early(block) && resolved())
-        next_free(block);
+    if (block && !is_early(block) && resolved()) next_free(block);
 }
 
 EXPORT void *realloc(void *block, size_t size) {
     calls++;
-    if (!resolved())
-        return early_take(size);
-    if (!is_early(block))
-        return next_realloc(block, size);
+    if (!resolved()) return early_take(size);
+    if (!is_early(block)) return next_realloc(block, size);
     void *moved = next_malloc(size);
-    if (moved)
-        memcpy(moved, block, size < 256 ? size : 256);
+    if (moved) memcpy(moved, block, size < 256 ? size : 256);
     return moved;
 }
 
 __attribute__((destructor)) static void report(void) {
     char text[64];
     int length = snprintf(text, sizeof(text), "interposer: %lu calls\n", calls);
-    if (write(STDOUT_FILENO, text, (size_t)length) < 0)
-        _exit(98);
+    if (write(STDOUT_FILENO, text, (size_t)length) < 0) _exit(98);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * A library to be preloaded beside the allocator: its dlsym calls calloc, as that of older C libraries
- * does, each time.  An allocator that calls dlsym on its way to memory does not survive it.
+ * A library to be preloaded beside the allocator: its dlsym calls calloc, as that of
+ * older C libraries does, each time.  An allocator that calls dlsym on its way to
+ * memory does not survive it.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -10,13 +11,13 @@
 
 static void *(*real_dlsym)(void *, const char *);
 
-__attribute__((visibility("default"))) void *dlsym(void *restrict handle, const char *restrict name) {
+__attribute__((visibility("default"))) void *dlsym(void *restrict handle,
+                                                   const char *restrict name) {
     static const char *const versions[] = {"GLIBC_2.34", "GLIBC_2.2.5", "GLIBC_2.17"};
     for (size_t i = 0; !real_dlsym && i < sizeof(versions) / sizeof(versions[0]); i++)
         *(void **)&real_dlsym = dlvsym(RTLD_NEXT, "dlsym", versions[i]);
     char *memory = calloc(3, 100);
-    if (!memory)
-        abort();
+    if (!memory) abort();
     memory[0] = name[0];
     /* RTLD_NEXT is seen from here then, which does for malloc: nothing before has it. */
     void *result = real_dlsym(handle, name);

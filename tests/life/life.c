@@ -18,14 +18,13 @@
 /* ---- Endings */
 
 /* A closed descriptor is ignored: some tests close them all. */
-static void write_line(int fd, const char *format, va_list arguments) {
+__attribute__((format(printf, 2, 0))) static void write_line(int fd, const char *format,
+                                                             va_list arguments) {
     char text[400];
     int length = vsnprintf(text, sizeof(text) - 1, format, arguments);
-    if (length < 0 || (size_t)length > sizeof(text) - 2)
-        length = sizeof(text) - 2;
+    if (length < 0 || (size_t)length > sizeof(text) - 2) length = sizeof(text) - 2;
     text[length] = '\n';
-    if (write(fd, text, (size_t)length + 1) < 0)
-        return;
+    if (write(fd, text, (size_t)length + 1) < 0) return;
 }
 
 void life_fail(const char *format, ...) {
@@ -54,8 +53,7 @@ void life_say(const char *format, ...) {
 static void alarm_rings(int signal_number) {
     static const char text[] = "hung: the alarm rang\n";
     (void)signal_number;
-    if (write(STDERR_FILENO, text, sizeof(text) - 1) < 0)
-        _exit(2);
+    if (write(STDERR_FILENO, text, sizeof(text) - 1) < 0) _exit(2);
     _exit(1);
 }
 
@@ -91,30 +89,25 @@ void life_fill(void *memory, size_t size, uint32_t seed) {
     block->seed = seed;
     block->seed_again = ~seed;
     block->size = size;
-    for (size_t i = 0; i < size - LIFE_BLOCK_MIN; i++)
-        block->rest[i] = pattern_at(seed, i);
+    for (size_t i = 0; i < size - LIFE_BLOCK_MIN; i++) block->rest[i] = pattern_at(seed, i);
 }
 
 void *life_try_take(size_t size, uint32_t seed) {
-    if (size < LIFE_BLOCK_MIN)
-        size = LIFE_BLOCK_MIN;
+    if (size < LIFE_BLOCK_MIN) size = LIFE_BLOCK_MIN;
     errno = 0;
     void *block = malloc(size);
     if (!block) {
-        if (errno != ENOMEM)
-            life_fail("malloc(%zu) failed with errno %d", size, errno);
+        if (errno != ENOMEM) life_fail("malloc(%zu) failed with errno %d", size, errno);
         return NULL;
     }
-    if ((uintptr_t)block % 16 != 0)
-        life_fail("malloc(%zu) gave %p", size, block);
+    if ((uintptr_t)block % 16 != 0) life_fail("malloc(%zu) gave %p", size, block);
     life_fill(block, size, seed);
     return block;
 }
 
 void *life_take(size_t size, uint32_t seed) {
     void *block = life_try_take(size, seed);
-    if (!block)
-        life_fail("malloc(%zu) failed", size);
+    if (!block) life_fail("malloc(%zu) failed", size);
     return block;
 }
 
@@ -134,15 +127,13 @@ size_t life_size(const void *memory) {
 }
 
 void life_give(void *memory) {
-    if (!memory)
-        return;
+    if (!memory) return;
     life_check(memory);
     /* So that whoever is given it twice notices. */
     ((struct life_block *)memory)->seed_again = ((struct life_block *)memory)->seed;
     int saved = errno = 1234;
     free(memory);
-    if (errno != saved)
-        life_fail("free changed errno to %d", errno);
+    if (errno != saved) life_fail("free changed errno to %d", errno);
 }
 
 /* ---- Figures */
@@ -156,12 +147,10 @@ uint32_t life_random(uint32_t *state) {
 
 static size_t read_file(const char *path, char *text, size_t size) {
     int file = open(path, O_RDONLY | O_CLOEXEC);
-    if (file < 0)
-        life_skip("%s can't be read", path);
+    if (file < 0) life_skip("%s can't be read", path);
     size_t length = 0;
     ssize_t count;
-    while ((count = read(file, text + length, size - 1 - length)) > 0)
-        length += (size_t)count;
+    while ((count = read(file, text + length, size - 1 - length)) > 0) length += (size_t)count;
     close(file);
     text[length] = '\0';
     return length;
@@ -193,16 +182,14 @@ pthread_t life_thread(void *(*function)(void *), void *argument) {
     pthread_attr_init(&attributes);
     pthread_attr_setstacksize(&attributes, 256 << 10);
     int error = pthread_create(&thread, &attributes, function, argument);
-    if (error)
-        life_fail("pthread_create: error %d", error);
+    if (error) life_fail("pthread_create: error %d", error);
     pthread_attr_destroy(&attributes);
     return thread;
 }
 
 void life_join(pthread_t thread) {
     int error = pthread_join(thread, NULL);
-    if (error)
-        life_fail("pthread_join: error %d", error);
+    if (error) life_fail("pthread_join: error %d", error);
 }
 
 long life_argument(int argc, char **argv, int index, long otherwise) {

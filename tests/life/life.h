@@ -48,8 +48,8 @@ size_t life_size(const void *block);
 /* xorshift; *state must not be 0. */
 uint32_t life_random(uint32_t *state);
 
-/* Resident memory of this process in KiB, and a field of /proc/self/status ("VmPeak", "VmHWM").  Both
- * end the program as skipped if there is no /proc. */
+/* Resident memory of this process in KiB, and a field of /proc/self/status ("VmPeak", "VmHWM").
+ * Both end the program as skipped if there is no /proc. */
 bool life_has_proc(void);
 size_t life_resident_kib(void);
 size_t life_status_kib(const char *field);

@@ -19,12 +19,11 @@ enum { PAGE = 4096, MAPPINGS_MOST = 100, BLOCKS = 400 };
 /* Pages with alternating protection can't be merged.  Returns the first of `pages` of them. */
 static char *use_up(size_t *pages) {
     *pages = 1 << 17;
-    char *start = mmap(NULL, *pages * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (start == MAP_FAILED)
-        life_skip("no address space");
+    char *start = mmap(NULL, *pages * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+                       -1, 0);
+    if (start == MAP_FAILED) life_skip("no address space");
     for (size_t i = 0; i < *pages; i += 2)
-        if (mprotect(start + i * PAGE, PAGE, PROT_READ) != 0)
-            return start;
+        if (mprotect(start + i * PAGE, PAGE, PROT_READ) != 0) return start;
     life_skip("this system allows more than %zu mappings", *pages);
 }
 
@@ -43,16 +42,13 @@ static unsigned work_without_mappings(void **blocks) {
             refused += !blocks[slot];
         }
         for (size_t i = round % 3; i < BLOCKS; i += 3) {
-            if (!blocks[i])
-                continue;
+            if (!blocks[i]) continue;
             life_check(blocks[i]);
             size_t size = draw_size(i * 3 + round);
             errno = 0;
             void *moved = realloc(blocks[i], size);
-            if (moved)
-                life_fill(moved, size, 3);
-            else if (errno != ENOMEM)
-                life_fail("realloc failed with errno %d", errno);
+            if (moved) life_fill(moved, size, 3);
+            else if (errno != ENOMEM) life_fail("realloc failed with errno %d", errno);
             blocks[i] = moved ? moved : blocks[i];
             refused += !moved;
         }
@@ -62,19 +58,15 @@ static unsigned work_without_mappings(void **blocks) {
 
 static int test_full(void) {
     static void *blocks[BLOCKS];
-    for (size_t i = 0; i < BLOCKS; i++)
-        blocks[i] = life_take(draw_size(i), (uint32_t)i);
+    for (size_t i = 0; i < BLOCKS; i++) blocks[i] = life_take(draw_size(i), (uint32_t)i);
     size_t pages;
     char *start = use_up(&pages);
     unsigned refused = work_without_mappings(blocks);
-    if (munmap(start, pages * PAGE) != 0)
-        life_fail("munmap: errno %d", errno);
-    for (size_t i = 0; i < BLOCKS; i++)
-        life_give(blocks[i]);
+    if (munmap(start, pages * PAGE) != 0) life_fail("munmap: errno %d", errno);
+    for (size_t i = 0; i < BLOCKS; i++) life_give(blocks[i]);
     for (size_t i = 0; i < 64; i++) /* recovered: nothing may be refused now */
         blocks[i] = life_take((size_t)2 << 20, (uint32_t)i);
-    for (size_t i = 0; i < 64; i++)
-        life_give(blocks[i]);
+    for (size_t i = 0; i < 64; i++) life_give(blocks[i]);
     life_say("without mappings %u requests were refused, all was well afterwards", refused);
     return 0;
 }
@@ -85,8 +77,7 @@ static size_t count_mappings(void) {
     size_t lines = 0;
     ssize_t length;
     while ((length = read(file, text, sizeof(text))) > 0)
-        for (ssize_t i = 0; i < length; i++)
-            lines += text[i] == '\n';
+        for (ssize_t i = 0; i < length; i++) lines += text[i] == '\n';
     close(file);
     return lines;
 }
@@ -99,18 +90,15 @@ static int test_count(void) {
     while (total < (size_t)1 << 30 && count < sizeof(blocks) / sizeof(blocks[0])) {
         size_t size = sizes[count % 7];
         char *block = malloc(size);
-        if (!block)
-            life_fail("malloc(%zu)", size);
+        if (!block) life_fail("malloc(%zu)", size);
         block[0] = 1;
         blocks[count++] = block;
         total += size;
     }
     size_t mappings = count_mappings() - before;
-    for (size_t i = 0; i < count; i += 2)
-        free(blocks[i]);
+    for (size_t i = 0; i < count; i += 2) free(blocks[i]);
     size_t half = count_mappings() - before;
-    for (size_t i = 1; i < count; i += 2)
-        free(blocks[i]);
+    for (size_t i = 1; i < count; i += 2) free(blocks[i]);
     life_say("%zu MiB in %zu blocks: %zu mappings, %zu with half of them freed (at most %d)",
              total >> 20, count, mappings, half, MAPPINGS_MOST);
     return mappings > MAPPINGS_MOST || half > MAPPINGS_MOST;

@@ -27,15 +27,13 @@ int main(int argc, char **argv) {
     uint32_t threads = (uint32_t)life_argument(argc, argv, 1, 10000);
     size_t before = 0;
     for (uint32_t i = 0; i < WARM_UP + threads; i++) {
-        if (i == WARM_UP)
-            before = life_resident_kib();
+        if (i == WARM_UP) before = life_resident_kib();
         life_join(life_thread(run, &i));
     }
     size_t after = life_resident_kib();
     long growth = (long)after - (long)before;
-    for (size_t i = 0; i < SHARED; i++)
-        life_give(atomic_load(&shared[i]));
-    life_say("%u threads left %u blocks each: resident %zu KiB, grew by %ld KiB (at most %d)", threads,
-             LEFT, after, growth, GROWTH_KIB);
+    for (size_t i = 0; i < SHARED; i++) life_give(atomic_load(&shared[i]));
+    life_say("%u threads left %u blocks each: resident %zu KiB, grew by %ld KiB (at most %d)",
+             threads, LEFT, after, growth, GROWTH_KIB);
     return growth > GROWTH_KIB;
 }

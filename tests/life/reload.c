@@ -21,8 +21,7 @@ static void *use(void *argument) {
     for (size_t i = 0; i < BLOCKS; i++) {
         size_t size = 16 + i * i / 8;
         blocks[i] = library_malloc(size);
-        if (!blocks[i])
-            life_fail("hak_malloc(%zu)", size);
+        if (!blocks[i]) life_fail("hak_malloc(%zu)", size);
         life_fill(blocks[i], size, seed + (uint32_t)i);
     }
     for (size_t i = 0; i < BLOCKS; i++) {
@@ -34,33 +33,26 @@ static void *use(void *argument) {
 
 static void load_and_use(const char *path, uint32_t round) {
     void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-    if (!library)
-        life_fail("%s", dlerror());
+    if (!library) life_fail("%s", dlerror());
     *(void **)&library_malloc = dlsym(library, "hak_malloc");
     *(void **)&library_free = dlsym(library, "hak_free");
-    if (!library_malloc || !library_free)
-        life_fail("%s", dlerror());
+    if (!library_malloc || !library_free) life_fail("%s", dlerror());
     pthread_t threads[THREADS];
-    for (int i = 0; i < THREADS; i++)
-        threads[i] = life_thread(use, &round);
+    for (int i = 0; i < THREADS; i++) threads[i] = life_thread(use, &round);
     use(&round);
     life_give(life_take(100 + round, round)); /* libc's, unharmed */
-    for (int i = 0; i < THREADS; i++)
-        life_join(threads[i]);
-    if (dlclose(library) != 0)
-        life_fail("%s", dlerror());
+    for (int i = 0; i < THREADS; i++) life_join(threads[i]);
+    if (dlclose(library) != 0) life_fail("%s", dlerror());
 }
 
 int main(int argc, char **argv) {
     life_start(600);
     const char *path = getenv("HAKMEM_LIB");
     uint32_t rounds = (uint32_t)life_argument(argc, argv, 1, 1000);
-    if (!path)
-        life_skip("HAKMEM_LIB is not set");
+    if (!path) life_skip("HAKMEM_LIB is not set");
     size_t before = 0;
     for (uint32_t i = 0; i < WARM_UP + rounds; i++) {
-        if (i == WARM_UP)
-            before = life_resident_kib();
+        if (i == WARM_UP) before = life_resident_kib();
         load_and_use(path, i);
     }
     size_t after = life_resident_kib();

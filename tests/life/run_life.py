@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Process-life tests that need unusual surroundings: other preloads, limits, rights, a missing /proc.
+"""Process-life tests that need unusual surroundings: other preloads, limits, rights, no /proc.
 
 usage: run_life.py TEST FOLDER      FOLDER has the programs; from the environment:
        HAKMEM_LIB, HAKMEM_STATIC_LIB, HAKMEM_SOURCE_DIR
@@ -32,7 +32,7 @@ class Skip(Exception):
 
 
 def run(arguments, preload=None, check=True, closed=(), limits=None, before=None, **environment):
-    """Runs a program on the library; returns the finished process.  `check`: status 0 or Failure."""
+    """Runs a program on the library; returns the finished process.  `check`: 0 or Failure."""
     values = dict(os.environ, **environment)
     values["LD_PRELOAD"] = ":".join(preload if preload is not None else filter(None, [LIBRARY]))
 
@@ -225,8 +225,8 @@ def test_static(folder):
 def test_overcommit(folder):
     """Strict overcommit concerns the whole machine, so it is set only where that was asked for."""
     path = "/proc/sys/vm/overcommit_memory"
-    if os.environ.get("HAKMEM_TEST_OVERCOMMIT") != "1":
-        raise Skip("set HAKMEM_TEST_OVERCOMMIT=1 to have the whole machine's setting changed")
+    if os.environ.get("HAKTEST_OVERCOMMIT") != "1":
+        raise Skip("set HAKTEST_OVERCOMMIT=1 to have the whole machine's setting changed")
     if not os.access(path, os.W_OK):
         raise Skip(f"{path} can't be written to")
     with open(path, encoding="ascii") as file:

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Signal handlers that allocate and free, in a storm of signals, while the interrupted code does the
- * same:
+ * Signal handlers that allocate and free, in a storm of signals, while the
+ * interrupted code does the same:
  *   signals SIGNALS
  *
  * POSIX forbids it; the allocator must not deadlock all the same, and blocks of size classes that
@@ -24,7 +24,8 @@ static _Thread_local void *kept[KEPT]; /* of this thread's handler */
 static _Thread_local unsigned handler_calls;
 static _Thread_local volatile sig_atomic_t ready;
 
-/* Sizes of the handler: 8000 to 32000 in steps that no size of main's comes near, and a huge one. */
+/* Sizes of the handler: 8000 to 32000 in steps that no size of main's
+ * comes near, and a huge one. */
 static size_t handler_size(unsigned call) {
     return call % 50 == 49 ? (size_t)3 << 20 : 8000 + 1500 * (call % KEPT);
 }
@@ -54,10 +55,8 @@ static void *work(void *argument) {
         slots[draw % SLOTS] = draw >> 30 ? life_take(16 + (draw >> 12) % 3984, draw) : NULL;
     }
     ready = 0;
-    for (size_t i = 0; i < SLOTS; i++)
-        life_give(slots[i]);
-    for (size_t i = 0; i < KEPT; i++)
-        life_give(kept[i]);
+    for (size_t i = 0; i < SLOTS; i++) life_give(slots[i]);
+    for (size_t i = 0; i < KEPT; i++) life_give(kept[i]);
     return NULL;
 }
 
@@ -70,22 +69,19 @@ int main(int argc, char **argv) {
 
     static uint32_t seeds[WORKERS] = {11, 22};
     pthread_t workers[WORKERS];
-    for (int i = 0; i < WORKERS; i++)
-        workers[i] = life_thread(work, &seeds[i]);
+    for (int i = 0; i < WORKERS; i++) workers[i] = life_thread(work, &seeds[i]);
     /* A timer that interrupts whoever runs, and signals aimed at each worker. */
     struct itimerval timer = {{0, 300}, {0, 300}};
     setitimer(ITIMER_VIRTUAL, &timer, NULL);
     while (atomic_load(&handled) < wanted) {
         struct timespec pause = {0, 20000};
-        for (int i = 0; i < WORKERS; i++)
-            pthread_kill(workers[i], SIGUSR1);
+        for (int i = 0; i < WORKERS; i++) pthread_kill(workers[i], SIGUSR1);
         nanosleep(&pause, NULL);
     }
     memset(&timer, 0, sizeof(timer));
     setitimer(ITIMER_VIRTUAL, &timer, NULL);
     atomic_store(&stop, true);
-    for (int i = 0; i < WORKERS; i++)
-        life_join(workers[i]);
+    for (int i = 0; i < WORKERS; i++) life_join(workers[i]);
     life_say("%u signals handled", atomic_load(&handled));
     return 0;
 }

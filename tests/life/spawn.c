@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * New processes other than by fork, out of a program whose threads allocate all the time: vfork and
- * exec, posix_spawn, and a bare clone system call, of which libc and its fork handlers know nothing.
+ * New processes other than by fork, out of a program whose threads allocate all the
+ * time: vfork and exec, posix_spawn, and a bare clone system call, of which libc and its
+ * fork handlers know nothing.
  *   spawn ROUNDS
  */
 #define _GNU_SOURCE
@@ -50,14 +51,12 @@ static pid_t by_vfork(char **arguments) {
 /* A copy of this thread, made behind libc's back. */
 static pid_t by_clone(uint32_t seed) {
     pid_t pid = (pid_t)syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);
-    if (pid != 0)
-        return pid;
+    if (pid != 0) return pid;
     signal(SIGALRM, SIG_DFL);
     alarm(60);
     for (size_t i = 0; i < SHARED; i++) /* of threads that are not here */
         life_give(atomic_exchange(&shared[i], NULL));
-    for (uint32_t i = 0; i < 500; i++)
-        life_give(life_take(16 + (i * 37 + seed) % 5000, i));
+    for (uint32_t i = 0; i < 500; i++) life_give(life_take(16 + (i * 37 + seed) % 5000, i));
     _exit(0);
 }
 
@@ -71,8 +70,7 @@ int main(int argc, char **argv) {
     char mode[] = "child", *arguments[] = {argv[0], mode, NULL};
     pthread_t workers[WORKERS];
     static uint32_t seeds[WORKERS] = {1, 2};
-    for (int i = 0; i < WORKERS; i++)
-        workers[i] = life_thread(work, &seeds[i]);
+    for (int i = 0; i < WORKERS; i++) workers[i] = life_thread(work, &seeds[i]);
     for (uint32_t i = 0; i < rounds; i++) {
         pid_t pid;
         wait_for(by_vfork(arguments), "vfork and exec");
@@ -82,10 +80,8 @@ int main(int argc, char **argv) {
         wait_for(pid, "posix_spawn");
     }
     atomic_store(&stop, true);
-    for (int i = 0; i < WORKERS; i++)
-        life_join(workers[i]);
-    for (size_t i = 0; i < SHARED; i++)
-        life_give(atomic_load(&shared[i]));
+    for (int i = 0; i < WORKERS; i++) life_join(workers[i]);
+    for (size_t i = 0; i < SHARED; i++) life_give(atomic_load(&shared[i]));
     life_say("%u rounds of vfork, clone and posix_spawn", rounds);
     return 0;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Linked statically with libhakmem.a, for a libc of either kind: malloc must be hakmem's also for libc
- * itself, and every name of the family must be there without clashing with libc's own.
+ * Linked statically with libhakmem.a, for a libc of either kind: malloc must be hakmem's also for
+ * libc itself, and every name of the family must be there without clashing with libc's own.
  */
 #include "hakmem.h"
 
@@ -30,16 +30,14 @@ static int fail(const char *what) {
 int main(void) {
     unsigned long long before = live();
     char *block = allocate(100000);
-    if (!block || live() < before + 100000)
-        return fail("malloc is not hakmem's");
+    if (!block || live() < before + 100000) return fail("malloc is not hakmem's");
     if (malloc_usable_size(block) != hak_usable_size(block))
         return fail("malloc_usable_size is not hakmem's");
     free(block);
 
     before = live();
     char *copy = strdup("libc's own allocations come from hakmem"); /* from inside libc */
-    if (!copy || live() <= before)
-        return fail("strdup is not served by hakmem");
+    if (!copy || live() <= before) return fail("strdup is not served by hakmem");
     free(copy);
 
     void *aligned = NULL;
@@ -51,11 +49,9 @@ int main(void) {
     free(aligned_alloc(64, 640));
     free(calloc(10, 10));
     errno = 0;
-    if (allocate((size_t)-1) || errno != ENOMEM)
-        return fail("malloc(SIZE_MAX)");
+    if (allocate((size_t)-1) || errno != ENOMEM) return fail("malloc(SIZE_MAX)");
 
     FILE *stream = tmpfile(); /* stdio's buffers */
-    if (!stream || fprintf(stream, "%d\n", 1) < 0 || fclose(stream) != 0)
-        return fail("stdio");
+    if (!stream || fprintf(stream, "%d\n", 1) < 0 || fclose(stream) != 0) return fail("stdio");
     return 0;
 }

@@ -20,7 +20,7 @@ std::atomic<void *> passed_on{nullptr};
 std::atomic<unsigned> ended{0};
 
 class keeper {
-public:
+  public:
     void keep(unsigned seed) {
         for (unsigned i = 0; i < 50; i++)
             texts.emplace_back(i * 40 + seed % 40, static_cast<char>('a' + i % 26));
@@ -38,7 +38,7 @@ public:
         ended++;
     }
 
-private:
+  private:
     std::vector<std::string> texts;
 };
 
@@ -58,8 +58,7 @@ int main() {
                 first.keep(threads);
                 second.keep(threads + 1);
             });
-        for (auto &thread : running)
-            thread.join();
+        for (auto &thread : running) thread.join();
     }
     life_say("%u threads, %u objects destroyed", threads, ended.load());
     return ended != 2 * threads;

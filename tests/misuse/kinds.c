@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Makes one of the kinds of misuse in kinds.h: kinds NAME; without a name it lists them.
- * Status 0: nothing stopped it.  Two kinds are not meant to be stopped but to come out harmless, and
+ * Makes one of the kinds of misuse in kinds.h: kinds NAME; without a name it lists them. Status
+ * 0: nothing stopped it.  Two kinds are not meant to be stopped but to come out harmless, and
  * print "harmless" if they do.
  */
 #include "kinds.h"
@@ -22,8 +22,7 @@ static size_t (*volatile usable)(void *) = malloc_usable_size;
 static volatile char *take(size_t size) {
     void *(*volatile allocate)(size_t) = malloc;
     void *block = allocate(size);
-    if (!block)
-        exit(2);
+    if (!block) exit(2);
     return block;
 }
 
@@ -38,8 +37,7 @@ static size_t usable_size(volatile char *block) {
 static void free_twice(size_t size, int delayed) {
     volatile char *first = take(size), *second = take(size);
     give_back(first);
-    if (delayed)
-        give_back(second);
+    if (delayed) give_back(second);
     give_back(first);
 }
 
@@ -86,8 +84,7 @@ static void kind_overflow_large_8_byte(void) {
 static void free_in_mapping(int protection) {
     give_back(take(16)); /* so that the allocator has started */
     char *mapping = mmap(NULL, 16 * PAGE, protection, MAP_ANONYMOUS | MAP_PRIVATE, -1, 0);
-    if (mapping == MAP_FAILED)
-        exit(2);
+    if (mapping == MAP_FAILED) exit(2);
     give_back(mapping + 8 * PAGE);
 }
 
@@ -138,8 +135,7 @@ static void kind_uninitialized_malloc_usable_size(void) {
 }
 
 static void kind_uninitialized_realloc(void) {
-    if (!resize((void *)(uintptr_t)1, 16))
-        exit(1);
+    if (!resize((void *)(uintptr_t)1, 16)) exit(1);
 }
 
 /* Looks whether a freed block reads as zeros. */
@@ -148,14 +144,12 @@ static int freed_block_is_zero(size_t size) {
     memset((void *)(uintptr_t)block, 'a', 16);
     give_back(block);
     for (size_t i = 0; i < size; i++)
-        if (block[i] != 0)
-            return 0;
+        if (block[i] != 0) return 0;
     return 1;
 }
 
 static void kind_read_after_free_small(void) {
-    if (freed_block_is_zero(16))
-        puts("harmless");
+    if (freed_block_is_zero(16)) puts("harmless");
 }
 
 static void kind_read_after_free_large(void) {
@@ -176,18 +170,15 @@ static void kind_string_overflow(void) {
     size_t size = usable_size(block);
     memset((void *)(uintptr_t)block, 'a', size);
     size_t length = 0;
-    while (block[length] != '\0')
-        length++;
-    if (length == size)
-        puts("harmless");
+    while (block[length] != '\0') length++;
+    if (length == size) puts("harmless");
 }
 
 /* Writes to a freed block; `reused`: after it was handed out again. */
 static void write_freed(size_t size, size_t offset, int reused) {
     volatile char *block = take(size);
     give_back(block);
-    if (reused)
-        (void)take(size);
+    if (reused) (void)take(size);
     block[offset] = 'a';
     for (int i = 0; i < 100000 && size < LARGE; i++) /* let it come round */
         give_back(take(size));
@@ -209,7 +200,8 @@ static void kind_write_after_free_large_reuse(void) {
     write_freed(LARGE, 64 * 1024 + 1, 1);
 }
 
-#define KIND(name) {#name, kind_##name}
+#define KIND(name) \
+    { #name, kind_##name }
 
 static const struct {
     const char *name;

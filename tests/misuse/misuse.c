@@ -5,12 +5,13 @@
  * or all calls with all pointers in turn, for which HAKMEM_ON_ERROR=report is needed:
  *   misuse all
  *
- * Says on standard output what it is about to do ("pointer P block B usable N"), then makes the call,
- * then says "survived".  Whoever runs it (run_misuse.py) knows from the first line what the allocator
- * must have said.  "overlap", and "all" at its end: looks whether memory is handed out twice.
+ * Says on standard output what it is about to do ("pointer P block B usable N"), then makes
+ * the call, then says "survived".  Whoever runs it (run_misuse.py) knows from the first
+ * line what the allocator must have said.  "overlap", and "all" at its end: looks whether
+ * memory is handed out twice.
  *
- * Status 0: as expected so far; 1: memory was handed out twice or a live block changed; 77: there is no
- * such call or no such pointer here.
+ * Status 0: as expected so far; 1: memory was handed out twice or a live block changed; 77: there
+ * is no such call or no such pointer here.
  */
 #define _GNU_SOURCE
 #include "misuse.h"
@@ -27,15 +28,13 @@ enum { SKIPPED = 77, OVERLAP_BLOCKS = 100000, VICTIMS_MAX = 4096 };
 
 /* Without stdio: its buffers would come from the allocator in the middle of a misuse. */
 static void say(const char *text) {
-    if (write(STDOUT_FILENO, text, strlen(text)) < 0)
-        _exit(2);
+    if (write(STDOUT_FILENO, text, strlen(text)) < 0) _exit(2);
 }
 
 static bool victim_make(struct victim *victim, size_t size) {
     victim->size = size;
     victim->block = malloc(size);
-    if (!victim->block)
-        return false;
+    if (!victim->block) return false;
     victim->usable = malloc_usable_size(victim->block);
     memset(victim->block, VICTIM_BYTE, victim->usable);
     return true;
@@ -52,9 +51,9 @@ static bool call_exists(const struct misuse_call *call) {
 
 /* One misuse, from a fresh block to the call.  False: not possible. */
 static bool misuse_run(const struct misuse_call *call, const struct misuse_pointer *pointer,
-                       size_t size, enum misuse_thread thread, struct victim *victim, bool announce) {
-    if (!call_exists(call) || !victim_make(victim, size) || !pointer->aim(victim))
-        return false;
+                       size_t size, enum misuse_thread thread, struct victim *victim,
+                       bool announce) {
+    if (!call_exists(call) || !victim_make(victim, size) || !pointer->aim(victim)) return false;
     victim->live = pointer->spoil == NULL;
     if (announce) {
         char text[160];
@@ -62,12 +61,9 @@ static bool misuse_run(const struct misuse_call *call, const struct misuse_point
                  (size_t)victim->pointer, (size_t)victim->block, victim->usable);
         say(text);
     }
-    if (pointer->spoil)
-        pointer->spoil(victim);
-    if (thread == MISUSE_OTHER)
-        misuse_in_thread(call->run, victim->pointer, size);
-    else
-        call->run(victim->pointer, size);
+    if (pointer->spoil) pointer->spoil(victim);
+    if (thread == MISUSE_OTHER) misuse_in_thread(call->run, victim->pointer, size);
+    else call->run(victim->pointer, size);
     return true;
 }
 
@@ -88,10 +84,8 @@ static unsigned check_overlaps(const struct victim *victims, size_t count, size_
 static int finish(const struct victim *victims, size_t count, size_t size, bool overlap) {
     unsigned bad = overlap ? check_overlaps(victims, count, size) : 0;
     for (size_t i = 0; i < count; i++) {
-        if (!victims[i].live)
-            continue;
-        if (!victim_is_intact(&victims[i]))
-            bad++;
+        if (!victims[i].live) continue;
+        if (!victim_is_intact(&victims[i])) bad++;
         free(victims[i].block);
     }
     if (bad) {
@@ -110,8 +104,7 @@ static struct victim all_victims[VICTIMS_MAX];
 static size_t run_pointer(const struct misuse_pointer *pointer, size_t size, size_t count) {
     for (size_t c = 0; c < misuse_call_count; c++) {
         for (int thread = MISUSE_SAME; thread <= MISUSE_OTHER; thread++) {
-            if (count == VICTIMS_MAX)
-                _exit(2);
+            if (count == VICTIMS_MAX) _exit(2);
             if (misuse_run(&misuse_calls[c], pointer, size, (enum misuse_thread)thread,
                            &all_victims[count], false))
                 count++;
@@ -137,10 +130,8 @@ int main(int argc, char **argv) {
     char stack_memory[MISUSE_FOREIGN_BYTES] __attribute__((aligned(16)));
     misuse_stack_memory = stack_memory;
     misuse_thread_start();
-    if (argc == 2 && strcmp(argv[1], "all") == 0)
-        return run_all();
-    if (argc != 5 && argc != 6)
-        return 2;
+    if (argc == 2 && strcmp(argv[1], "all") == 0) return run_all();
+    if (argc != 5 && argc != 6) return 2;
     size_t size = strtoul(argv[3], NULL, 10);
     enum misuse_thread thread = strcmp(argv[4], "other") == 0 ? MISUSE_OTHER : MISUSE_SAME;
     struct victim victim;

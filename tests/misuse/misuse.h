@@ -27,7 +27,7 @@ enum misuse_thread { MISUSE_SAME, MISUSE_OTHER };
 
 /* One misuse on its way. */
 struct victim {
-    char *block;   /* allocated with `size`, filled with VICTIM_BYTE */
+    char *block; /* allocated with `size`, filled with VICTIM_BYTE */
     size_t size;
     size_t usable;
     char *pointer; /* what the call will be given */
@@ -42,8 +42,8 @@ struct misuse_pointer {
     bool (*aim)(struct victim *victim);
     /* Frees the block once, in one way or another.  NULL: it stays live. */
     void (*spoil)(struct victim *victim);
-    /* In a program that holds many blocks it may be the address of another one: then no allocator can
-     * tell the call from a right one. */
+    /* In a program that holds many blocks it may be the address of another one: then no allocator
+     * can tell the call from a right one. */
     bool may_be_another;
 };
 
@@ -53,7 +53,7 @@ extern const size_t misuse_pointer_count;
 /* Memory that was never the allocator's; no block may lie there. */
 #define MISUSE_FOREIGN_BYTES 4096
 extern char misuse_static_memory[MISUSE_FOREIGN_BYTES];
-extern char *misuse_stack_memory; /* set by main, of MISUSE_FOREIGN_BYTES */
+extern char *misuse_stack_memory;    /* set by main, of MISUSE_FOREIGN_BYTES */
 char *misuse_mapping(bool readable); /* 64 KiB */
 #define MISUSE_MAPPING_BYTES 65536
 

@@ -14,8 +14,8 @@ struct overlap_area {
 };
 
 /* Allocates `count` blocks, many of them of `favourite_size`, checks that they lie apart from each
- * other and from the given areas and that all keep their contents, and frees them.  Returns the number
- * of bad ones.  Single-threaded. */
+ * other and from the given areas and that all keep their contents, and frees them.  Returns the
+ * number of bad ones.  Single-threaded. */
 unsigned overlap_check(size_t count, size_t favourite_size, const struct overlap_area *areas,
                        size_t area_count);
 

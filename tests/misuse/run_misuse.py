@@ -45,8 +45,8 @@ INTERIOR = ("interior", "middle", "odd", "half_aligned")
 UNUSED = ("past_end", "untouched")
 FREED = ("freed", "freed_and_another", "freed_long_ago", "freed_elsewhere", "freed_by_realloc")
 
-# The part of a message behind "hakmem: CALL(POINTER): ".  {block}, {usable} and {offset} are what the
-# program printed of its victim.
+# The part of a message behind "hakmem: CALL(POINTER): ".  {block}, {usable} and {offset} are what
+# the program printed of its victim.
 MESSAGES = {
     "foreign": "invalid pointer: not memory of this allocator",
     "stack": "invalid pointer: it points to the stack",
@@ -61,8 +61,8 @@ WRITTEN = "write after free: the free block of {usable} bytes at {block} was wri
 
 
 def allowed(call, pointer, size):
-    """The messages of which one must come.  More than one where what the allocator can know depends on
-    whether the block's memory is still set aside for blocks of its class."""
+    """The messages of which one must come.  More than one where what the allocator can know depends
+    on whether the block's memory is still set aside for blocks of its class."""
     again = "double" if call in FREEING else "used"
     if pointer == "stack":
         return ("stack", "foreign")  # the stack of another thread is foreign memory
@@ -125,8 +125,8 @@ class Case:
         return re.compile(rf"hakmem: [a-z_]+(\([^)]*\))?: {re.escape(line)}\n")
 
     def describe(self):
-        return (f"{self.name}: status {self.status}, said {self.errors!r}, printed {self.output!r}, "
-                f"expected one of {self.expected()}")
+        return (f"{self.name}: status {self.status}, said {self.errors!r}, "
+                f"printed {self.output!r}, expected one of {self.expected()}")
 
 
 def run_all(cases, right):
@@ -138,7 +138,8 @@ def run_all(cases, right):
         print(f"WRONG {case.describe()}")
     if len(wrong) > 20:
         print(f"... and {len(wrong) - 20} more")
-    print(f"{len(done) - len(wrong)} of {len(done)} right, {len(cases) - len(done)} not possible here")
+    print(f"{len(done) - len(wrong)} of {len(done)} right, "
+          f"{len(cases) - len(done)} not possible here")
     return done and not wrong
 
 
@@ -185,7 +186,7 @@ def test_fast(folder):
 
 
 def test_write(folder):
-    """The first word (where a free block has its link), the second (its mark), both, a whole block."""
+    """The first word (where a free block has its link), the second (its seal), both, all of it."""
     spots = ((16, 0, 8), (16, 8, 8), (16, 0, 16), (64, 0, 8), (64, 8, 8), (64, 0, 64), (64, 8, 1),
              (1000, 0, 1000), (1000, 8, 8), (5000, 0, 16))
     cases = [Case(f"{folder}/write_after_free", spot, HAKMEM_CHECK="checked",
@@ -204,8 +205,8 @@ def test_write(folder):
 
 
 def test_size(folder):
-    """Sizes that the block can't have been asked for with: larger than it is.  (A smaller one may be
-    right, after a realloc that shrank the block where it was.)"""
+    """Sizes that the block can't have been asked for with: larger than it is.  (A smaller one may
+    be right, after a realloc that shrank the block where it was.)"""
     pairs = ((16, 32), (16, 17), (16, 5000), (64, 80), (1000, 2000), (5000, 40000),
              (40000, 100000), (256 << 10, 3 << 20), (3 << 20, 64 << 20))
     cases = []

@@ -63,10 +63,10 @@ char *misuse_stack_memory;
 char *misuse_mapping(bool readable) {
     static char *mappings[2];
     if (!mappings[readable]) {
-        void *mapping = mmap(NULL, MISUSE_MAPPING_BYTES, readable ? PROT_READ | PROT_WRITE : PROT_NONE,
+        void *mapping = mmap(NULL, MISUSE_MAPPING_BYTES,
+                             readable ? PROT_READ | PROT_WRITE : PROT_NONE,
                              MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-        if (mapping == MAP_FAILED)
-            exit(2);
+        if (mapping == MAP_FAILED) exit(2);
         mappings[readable] = mapping;
     }
     return mappings[readable];
@@ -172,15 +172,13 @@ static void spoil_another_between(struct victim *victim) {
 static void spoil_long_ago(struct victim *victim) {
     enum { COUNT = 300, PAIRS = 500 };
     void *blocks[COUNT];
-    for (size_t i = 0; i < COUNT; i++)
-        blocks[i] = do_malloc(100);
+    for (size_t i = 0; i < COUNT; i++) blocks[i] = do_malloc(100);
     do_free(victim->block);
     for (size_t i = 0; i < PAIRS; i++) {
         do_free(blocks[i * 7 % COUNT]);
         blocks[i * 7 % COUNT] = do_malloc(100 + i % 8);
     }
-    for (size_t i = 0; i < COUNT; i++)
-        do_free(blocks[i]);
+    for (size_t i = 0; i < COUNT; i++) do_free(blocks[i]);
 }
 
 static void spoil_in_another_thread(struct victim *victim) {
@@ -215,9 +213,8 @@ const struct misuse_pointer misuse_pointers[] = {
 };
 const size_t misuse_pointer_count = sizeof(misuse_pointers) / sizeof(misuse_pointers[0]);
 
-/* --- Threads
- * One other thread for the whole program, which has allocated before: a thread that starts between the
- * spoiling and the call could be given the very memory that was spoilt. */
+/* ---- Threads: one other thread for the whole program, which has allocated before: a thread that
+ * starts between the spoiling and the call could be given the very memory that was spoilt. */
 
 static struct {
     pthread_mutex_t lock;
@@ -258,7 +255,6 @@ void misuse_in_thread(void (*function)(void *, size_t), void *pointer, size_t si
 
 void misuse_thread_start(void) {
     pthread_t thread;
-    if (pthread_create(&thread, NULL, errand_runner, NULL) != 0)
-        exit(2);
+    if (pthread_create(&thread, NULL, errand_runner, NULL) != 0) exit(2);
     misuse_in_thread(errand_nothing, NULL, 0);
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * Writes to a block after it was freed, then allocates until the allocator has seen it or has passed
- * it by:
+ * Writes to a block after it was freed, then allocates until the allocator has
+ * seen it or has passed it by:
  *   write_after_free SIZE OFFSET LENGTH
  *
- * Says "pointer P block B usable N" first and "survived" at the end, as misuse.c does.  In report mode
- * the damaged block must not have been handed out: status 1 if two live blocks overlap.
+ * Says "pointer P block B usable N" first and "survived" at the end, as misuse.c does.  In report
+ * mode the damaged block must not have been handed out: status 1 if two live blocks overlap.
  */
 #include "overlap.h"
 
@@ -18,19 +18,16 @@
 static void (*volatile do_free)(void *) = free;
 
 static void say(const char *text) {
-    if (write(STDOUT_FILENO, text, strlen(text)) < 0)
-        _exit(2);
+    if (write(STDOUT_FILENO, text, strlen(text)) < 0) _exit(2);
 }
 
 int main(int argc, char **argv) {
-    if (argc != 4)
-        return 2;
+    if (argc != 4) return 2;
     size_t size = strtoul(argv[1], NULL, 10), offset = strtoul(argv[2], NULL, 10);
     size_t length = strtoul(argv[3], NULL, 10);
 
     char *volatile block = malloc(size);
-    if (!block)
-        return 2;
+    if (!block) return 2;
     char text[160];
     snprintf(text, sizeof(text), "pointer %#zx block %#zx usable %zu\n", (size_t)block,
              (size_t)block, malloc_usable_size(block));

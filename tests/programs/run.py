@@ -237,6 +237,9 @@ def main():
     hard = resource.getrlimit(resource.RLIMIT_CORE)[1]
     resource.setrlimit(resource.RLIMIT_CORE, (hard if options.keep else 0, hard))
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that servers end and files go
+    # A shell starts what is in its background with these ignored, which every program inherits.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 
     scratch = pathlib.Path(tempfile.mkdtemp(prefix="hak"))
     counts = None

@@ -70,11 +70,11 @@ class Driver(unittest.TestCase):
     def packages(self, *names):
         (self.top / "packages.txt").write_text("\n".join(names), encoding="utf-8")
 
-    def drive(self, text, *options, library="libc.so.6"):
+    def drive(self, text, *options, library="libc.so.6", wrapper=()):
         """Runs one case; returns the exit status, the lines, and what is on stderr."""
         (self.top / "cases/fake.py").write_text(text, encoding="utf-8")
         done = subprocess.run(
-            [sys.executable, HERE / "run.py", "--cases", self.top / "cases",
+            [*wrapper, sys.executable, HERE / "run.py", "--cases", self.top / "cases",
              "--lib", loaded_library(library), *options],
             env={**os.environ, "TMPDIR": str(self.top / "tmp")}, capture_output=True, text=True,
             check=False)
@@ -143,6 +143,13 @@ class Driver(unittest.TestCase):
 
     def test_message_in_the_log(self):
         self.check_failure(server("echo 'hakmem: odd'; exec sleep 1000"), "bash: the allocator")
+
+    def test_signals_ignored_by_the_caller(self):
+        script = "kill -INT $$; echo alive"
+        background = ("sh", "-c", 'trap "" INT QUIT; exec "$@"', "sh")
+        self.check_failure(shell(script), "sh: killed by SIGINT", wrapper=background)
+        self.check_failure(shell(script.replace("INT", "QUIT")), "sh: killed by SIGQUIT",
+                           wrapper=background)
 
     def test_preload_without_effect(self):
         self.check_failure("return {}", ".* is bound to .*, not to libm", library="libm.so.6")

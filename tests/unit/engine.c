@@ -33,7 +33,7 @@ size_t engine_size(struct engine_random *random, size_t most) {
     return size <= most ? size : engine_below(random, most + 1);
 }
 
-/* ---- Contents ---------------------------------------------------------------------------------- */
+/* ---- Contents -------------------------------------------------------------------------------- */
 
 static unsigned char engine_byte(uint64_t seed, size_t at) {
     return (unsigned char)((seed * UINT64_C(0x9e3779b97f4a7c15) >> 40) + at * 7 + (at >> 8)) | 1u;
@@ -78,13 +78,14 @@ bool engine_is_zero(const void *block, size_t size) {
     const unsigned char *bytes = block;
     for (size_t at = 0; at < size; at++) {
         if (bytes[at] == 0) continue;
-        print_error("block %p of %zu bytes: byte %zu is 0x%02x, not 0\n", block, size, at, bytes[at]);
+        print_error("block %p of %zu bytes: byte %zu is 0x%02x, not 0\n", block, size, at,
+                    bytes[at]);
         return false;
     }
     return true;
 }
 
-/* ---- Table ------------------------------------------------------------------------------------- */
+/* ---- Table ----------------------------------------------------------------------------------- */
 
 void engine_enter(struct engine_table *table, size_t row, void *block, size_t size) {
     static uint64_t seeds;
@@ -133,7 +134,7 @@ void engine_free_table(struct engine_table *table) {
     for (size_t i = 0; i < ENGINE_TABLE; i++) hak_free(engine_leave(table, i));
 }
 
-/* ---- The whole engine -------------------------------------------------------------------------- */
+/* ---- The whole engine ------------------------------------------------------------------------ */
 
 void engine_check_census(struct hak_stats *out) {
     struct hak_stats stats = {.version = HAK_STATS_VERSION, .size = sizeof stats};
@@ -141,10 +142,11 @@ void engine_check_census(struct hak_stats *out) {
     uint64_t sum = stats.live + stats.cached + stats.free_dirty + stats.purged + stats.metadata +
                    stats.waste;
     if (stats.mapped != sum) {
-        fail_msg("mapped %lu is not %lu: live %lu cached %lu free_dirty %lu purged %lu metadata %lu "
-                 "waste %lu",
-                 stats.mapped, sum, stats.live, stats.cached, stats.free_dirty, stats.purged,
-                 stats.metadata, stats.waste);
+        fail_msg(
+            "mapped %lu is not %lu: live %lu cached %lu free_dirty %lu purged %lu metadata %lu "
+            "waste %lu",
+            stats.mapped, sum, stats.live, stats.cached, stats.free_dirty, stats.purged,
+            stats.metadata, stats.waste);
     }
     assert_int_equal(stats.metadata, fake_page_mapped(HAK_PAGE_META));
     assert_int_equal(stats.mapped, fake_page_mapped(HAK_PAGE_HEAP) + stats.metadata);
@@ -189,7 +191,8 @@ static void engine_check_superslab(struct hak_region *region, unsigned slot) {
     bool free = atomic_load(&region->free_slots) >> slot & 1;
     unsigned kind = atomic_load(&superslab->kind);
     assert_ptr_equal(superslab->base, region->base + slot * HAK_SUPERSLAB_BYTES);
-    assert_ptr_equal(hak_map_superslab(superslab->base), superslab);
+    /* a region that was neither covered nor unmapped, for want of memory, is not in the page map */
+    if (region->slots || !free) assert_ptr_equal(hak_map_superslab(superslab->base), superslab);
     if (free) assert_int_equal(kind, HAK_SUPERSLAB_FREE); /* S3 */
     if (kind != HAK_SUPERSLAB_PIECES) assert_int_equal(atomic_load(&superslab->free_units), 0);
     if (kind == HAK_SUPERSLAB_PIECES) engine_check_pieces(superslab);
@@ -232,7 +235,7 @@ static void engine_check_bin(const struct hak_heap *heap, unsigned class) {
 void engine_check_heaps(void) {
     for (uint32_t id = 1; id <= hak_registry_count(); id++) {
         const struct hak_heap *heap = hak_registry_get(id);
-        for (unsigned class = 1; heap && !heap->torn && class <= HAK_CLASSES; class++) {
+        for (unsigned class = 1; heap && !heap->torn && class <= HAK_CLASSES; class ++) {
             engine_check_bin(heap, class);
         }
     }

@@ -27,8 +27,8 @@ size_t engine_below(struct engine_random *random, size_t bound); /* 0 to bound -
 /* A size as programs ask for them: mostly small, a few up to `most`. */
 size_t engine_size(struct engine_random *random, size_t most);
 
-/* Writes to a block what engine_intact looks for: all of a small block, of a large one the first and
- * * last bytes and some of each page, or each unit. */
+/* Writes to a block what engine_intact looks for: all of a small block, of a large one the first
+ * and last bytes and some of each page, or each unit. */
 void engine_fill(void *block, size_t size, uint64_t seed);
 bool engine_intact(const void *block, size_t size, uint64_t seed);
 bool engine_is_zero(const void *block, size_t size);

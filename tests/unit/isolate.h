@@ -23,8 +23,12 @@ struct isolate_case {
     void (*body)(void **state);
 };
 
-#define ISOLATED(body) \
-    { #body, isolate_run, NULL, NULL, &(struct isolate_case){#body, body} }
+#define ISOLATED(body)                                           \
+    {                                                            \
+#body, isolate_run, NULL, NULL, &(struct isolate_case) { \
+#body, body                                          \
+        }                                                        \
+    }
 
 /* As cmocka_unit_test, for tests of what has no state. */
 #define DIRECT(body) cmocka_unit_test(body)

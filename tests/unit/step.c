@@ -28,12 +28,14 @@ static volatile bool step_in_child;
 /* The red zone under the stack pointer is left alone. */
 static __attribute__((noinline)) void step_arm(void) {
     __asm__ volatile("lea -128(%%rsp), %%rsp\n\tpushfq\n\torq $0x100, (%%rsp)\n\tpopfq\n\t"
-                     "lea 128(%%rsp), %%rsp" ::: "memory", "cc");
+                     "lea 128(%%rsp), %%rsp" ::
+                         : "memory", "cc");
 }
 
 static __attribute__((noinline)) void step_disarm(void) {
     __asm__ volatile("lea -128(%%rsp), %%rsp\n\tpushfq\n\tandq $~0x100, (%%rsp)\n\tpopfq\n\t"
-                     "lea 128(%%rsp), %%rsp" ::: "memory", "cc");
+                     "lea 128(%%rsp), %%rsp" ::
+                         : "memory", "cc");
 }
 
 static void step_hook(bool begins) {
@@ -65,8 +67,8 @@ static bool step_two_byte_touches(const unsigned char *at) {
     }
 }
 
-/* Does the instruction read or write memory other than the stack?  Between two that do, one place is
- * as good as another.  Of doubtful ones it is said that they do. */
+/* Does the instruction read or write memory other than the stack?  Between two that do, one place
+ * is as good as another.  Of doubtful ones it is said that they do. */
 static bool step_touches_memory(const unsigned char *at) {
     while (*at == 0x66 || *at == 0xf0 || *at == 0xf2 || *at == 0xf3 || *at == 0x2e || *at == 0x3e ||
            *at == 0x64 || *at == 0x65 || (*at >= 0x40 && *at <= 0x4f)) {

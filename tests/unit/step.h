@@ -7,9 +7,9 @@
  *   fork        Another thread forked there: the child never goes on with the operation.
  *   preemption  Another thread ran there: the operation goes on to its end afterwards.
  *
- * So every moment at which a snapshot can be taken, and every way to run a second operation inside a
- * first one, is tried; what is not tried is two threads changing places more than twice, and stores
- * that another processor sees in another order.
+ * So every moment at which a snapshot can be taken, and every way to run a second operation inside
+ * a first one, is tried; what is not tried is two threads changing places more than twice, and
+ * stores that another processor sees in another order.
  *
  * Needs the trap flag of x86-64, and code without a sanitizer's; step_possible() says so.
  */

@@ -15,7 +15,7 @@ DTD = """<!ELEMENT list (item*)>
 <!ELEMENT b (#PCDATA)>
 <!ATTLIST item id ID #REQUIRED next IDREF #IMPLIED>
 """
-SCHEMA = """<element name="list" xmlns="http://www.w3.org/2005/relaxng"
+SCHEMA = """<element name="list" xmlns="http://relaxng.org/ns/structure/1.0"
     datatypeLibrary="http://www.w3.org/2001/XMLSchema-datatypes">
   <zeroOrMore>
     <element name="item">

@@ -18,77 +18,54 @@
 using Value = std::variant<int, std::string, std::vector<double>>;
 using Table = std::map<std::string, std::vector<Value>>;
 
-template <int N>
-struct Fib {
+template <int N> struct Fib {
     static constexpr long value = Fib<N - 1>::value + Fib<N - 2>::value;
 };
-template <>
-struct Fib<0> {
-    static constexpr long value = 0;
-};
-template <>
-struct Fib<1> {
-    static constexpr long value = 1;
-};
+template <> struct Fib<0> { static constexpr long value = 0; };
+template <> struct Fib<1> { static constexpr long value = 1; };
 
 struct Shape {
     virtual ~Shape() = default;
     virtual double area() const = 0;
 };
-template <int N>
-struct Polygon : Shape {
+template <int N> struct Polygon : Shape {
     double side = N;
     double area() const override { return side * side * N / 4; }
 };
 
-template <typename... F>
-struct Overload : F... {
-    using F::operator()...;
-};
-template <typename... F>
-Overload(F...) -> Overload<F...>;
+template <typename... F> struct Overload : F... { using F::operator()...; };
+template <typename... F> Overload(F...) -> Overload<F...>;
 
-template <int... N>
-static double areas(std::integer_sequence<int, N...>)
-{
+template <int... N> static double areas(std::integer_sequence<int, N...>) {
     std::vector<std::unique_ptr<Shape>> shapes;
     (shapes.push_back(std::make_unique<Polygon<N + 3>>()), ...);
     double sum = 0;
-    for (auto &shape : shapes)
-        sum += shape->area();
+    for (auto &shape : shapes) sum += shape->area();
     return sum;
 }
 
-static Table make_table()
-{
+static Table make_table() {
     Table table;
     for (int i = 0; i < 3000; i++) {
         auto &row = table["k" + std::to_string(i * 7919 % 501)];
-        if (i % 3 == 0)
-            row.emplace_back(i);
-        else if (i % 3 == 1)
-            row.emplace_back(std::string(i % 90, 'x'));
-        else
-            row.emplace_back(std::vector<double>(i % 50, i / 3.0));
+        if (i % 3 == 0) row.emplace_back(i);
+        else if (i % 3 == 1) row.emplace_back(std::string(i % 90, 'x'));
+        else row.emplace_back(std::vector<double>(i % 50, i / 3.0));
     }
     return table;
 }
 
-static double total(const Table &table)
-{
+static double total(const Table &table) {
     auto size = Overload{
-        [](int n) { return double(n); },
-        [](const std::string &s) { return double(s.size()); },
+        [](int n) { return double(n); }, [](const std::string &s) { return double(s.size()); },
         [](const std::vector<double> &v) { return std::accumulate(v.begin(), v.end(), 0.0); }};
     double sum = 0;
     for (auto &[key, row] : table)
-        for (auto &value : row)
-            sum += std::visit(size, value);
+        for (auto &value : row) sum += std::visit(size, value);
     return sum;
 }
 
-static long call_all(const Table &table)
-{
+static long call_all(const Table &table) {
     std::regex word("([a-z]+)([0-9]+)");
     std::unordered_map<std::string, std::function<int(int)>> calls;
     for (auto &[key, row] : table)
@@ -96,13 +73,11 @@ static long call_all(const Table &table)
             return int(n) + x;
         };
     long sum = 0;
-    for (auto &[key, call] : calls)
-        sum += call(int(key.size()));
+    for (auto &[key, call] : calls) sum += call(int(key.size()));
     return sum;
 }
 
-int main()
-{
+int main() {
     Table table = make_table();
     bool thrown = false;
     try {

@@ -25,7 +25,7 @@ static bool is_quick(unsigned class) {
 static void test_every_address_of_a_unit(void **state) {
     (void)state;
     engine_mode("checked");
-    for (unsigned class = 1; class <= HAK_CLASSES; class++) {
+    for (unsigned class = 1; class <= HAK_CLASSES; class ++) {
         if (!is_quick(class)) continue;
         size_t size = hak_class_table[class].block_bytes;
         static void *block[5000];
@@ -54,7 +54,7 @@ static void test_every_address_of_a_unit(void **state) {
 static void test_end_of_a_slab(void **state) {
     (void)state;
     engine_mode("checked");
-    for (unsigned class = 1; class <= HAK_CLASSES; class++) {
+    for (unsigned class = 1; class <= HAK_CLASSES; class ++) {
         const struct hak_class *info = &hak_class_table[class];
         size_t end = (size_t)info->capacity * info->block_bytes;
         if (!is_quick(class) || end + 16 > HAK_UNIT_BYTES) continue;
@@ -70,7 +70,7 @@ static void test_end_of_a_slab(void **state) {
 static void test_other_classes(void **state) {
     (void)state;
     engine_mode("checked");
-    for (unsigned class = 1; class <= HAK_CLASSES; class++) {
+    for (unsigned class = 1; class <= HAK_CLASSES; class ++) {
         if (!is_quick(class)) assert_false(in_use(hak_malloc(hak_class_table[class].block_bytes)));
     }
 }

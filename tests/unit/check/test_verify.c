@@ -81,7 +81,8 @@ static void check_slab(size_t size) {
     engine_fill(block, size, 1);
     for (size_t offset = 0; offset < slab->units * HAK_UNIT_BYTES; offset += step) {
         if (offset >= end) expect(slab->base + offset, HAK_POINTER_UNUSED, 0, 0);
-        else if (offset % bytes) expect(slab->base + offset, HAK_POINTER_INTERIOR, bytes, offset % bytes);
+        else if (offset % bytes)
+            expect(slab->base + offset, HAK_POINTER_INTERIOR, bytes, offset % bytes);
     }
     expect(block, HAK_POINTER_VALID, bytes, 0);
 }
@@ -159,7 +160,7 @@ static void test_free_units(void **state) {
     expect(unit + HAK_SUPERSLAB_BYTES, HAK_POINTER_UNUSED, 0, 0);
 }
 
-/* ---- Messages ---------------------------------------------------------------------------------- */
+/* ---- Messages -------------------------------------------------------------------------------- */
 
 struct message {
     const char *function;
@@ -168,15 +169,20 @@ struct message {
 };
 
 static const struct message messages[] = {
-    {"free", {HAK_POINTER_FREE, 48, 0},
+    {"free",
+     {HAK_POINTER_FREE, 48, 0},
      "hakmem: free(0x1000): double free: the block of 48 bytes is free already\n"},
-    {"realloc", {HAK_POINTER_INTERIOR, 96, 16},
+    {"realloc",
+     {HAK_POINTER_INTERIOR, 96, 16},
      "hakmem: realloc(0x1000): interior pointer: 16 bytes into the block of 96 bytes at 0xff0\n"},
-    {"free", {HAK_POINTER_UNUSED, 0, 0},
+    {"free",
+     {HAK_POINTER_UNUSED, 0, 0},
      "hakmem: free(0x1000): invalid pointer: this memory is not allocated (freed twice?)\n"},
-    {"free", {HAK_POINTER_STACK, 0, 0},
+    {"free",
+     {HAK_POINTER_STACK, 0, 0},
      "hakmem: free(0x1000): invalid pointer: it points to the stack\n"},
-    {"free", {HAK_POINTER_FOREIGN, 0, 0},
+    {"free",
+     {HAK_POINTER_FOREIGN, 0, 0},
      "hakmem: free(0x1000): invalid pointer: not memory of this allocator\n"},
 };
 
@@ -200,8 +206,9 @@ static void test_messages(void **state) {
     }
     char function[] = "free_sized";
     int status = capture_child(say_size, function, out);
-    assert_string_equal(out, "hakmem: free_sized(0x1000): size mismatch: freed as 100 bytes, but the "
-                             "block has 64\n");
+    assert_string_equal(out,
+                        "hakmem: free_sized(0x1000): size mismatch: freed as 100 bytes, but the "
+                        "block has 64\n");
     assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
 }
 

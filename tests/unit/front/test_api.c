@@ -18,7 +18,8 @@ static void test_get_and_set(void **state) {
     (void)state;
     char value[64];
     setenv("HAKMEM_MAGAZINE_BLOCKS", "100", 1);
-    assert_int_equal(hak_option_get("magazine_blocks", value, sizeof value), 0); /* the first call */
+    assert_int_equal(hak_option_get("magazine_blocks", value, sizeof value),
+                     0); /* the first call */
     assert_string_equal(value, "100");
     assert_int_equal(hak_option_set("magazine_blocks", "33"), 0);
     assert_int_equal(hak_option_get("magazine_blocks", value, sizeof value), 0);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * front/family.c: the malloc family on the fake kernel.  tests/contract has what a user may expect of
- * each function; here is what only a kernel that fails, or a look inside, can show.
+ * front/family.c: the malloc family on the fake kernel.  tests/contract has what a user may expect
+ * of each function; here is what only a kernel that fails, or a look inside, can show.
  */
 #include "engine.h"
 
@@ -85,13 +85,13 @@ static void test_overflow(void **state) {
     hak_free(old);
 }
 
-/* ---- realloc ----------------------------------------------------------------------------------- */
+/* ---- realloc --------------------------------------------------------------------------------- */
 
 /* Between every two kinds of block, contents kept. */
 static void check_realloc(unsigned failing) {
-    static const size_t size[] = {1,         16,       100,     1024,     1025,    5000,     32768,
-                                  32769,     100000,   MIB,     MIB + 1,  2 * MIB, 5 * MIB,  31 * MIB,
-                                  33 * MIB,  40 * MIB};
+    static const size_t size[] = {1,       16,       100,      1024,    1025,    5000,
+                                  32768,   32769,    100000,   MIB,     MIB + 1, 2 * MIB,
+                                  5 * MIB, 31 * MIB, 33 * MIB, 40 * MIB};
     for (size_t i = 0; i < UNIT_COUNT(size); i++) {
         for (size_t j = 0; j < UNIT_COUNT(size); j++) {
             fake_page_fail(failing, 1, FAKE_FOR_EVER);
@@ -148,11 +148,12 @@ static void test_realloc_without_memory(void **state) {
 static void test_realloc_in_place(void **state) {
     (void)state;
     void *block = hak_malloc(1000);
-    for (size_t size = 1024; size >= 512; size -= 8) assert_ptr_equal(hak_realloc(block, size), block);
+    for (size_t size = 1024; size >= 512; size -= 8)
+        assert_ptr_equal(hak_realloc(block, size), block);
     assert_ptr_not_equal(hak_realloc(block, 100), block);
 }
 
-/* ---- Alignment --------------------------------------------------------------------------------- */
+/* ---- Alignment ------------------------------------------------------------------------------- */
 
 static void test_alignment(void **state) {
     (void)state;
@@ -198,7 +199,7 @@ static void test_good_size(void **state) {
     assert_int_equal(hak_good_size(SIZE_MAX), SIZE_MAX);
 }
 
-/* ---- Pointers of another allocator ------------------------------------------------------------- */
+/* ---- Pointers of another allocator ----------------------------------------------------------- */
 
 static unsigned foreign_freed;
 

@@ -97,7 +97,7 @@ static void test_blocks_are_freed_anywhere(void **state) {
     engine_check_empty();
 }
 
-/* ---- Giving memory back ------------------------------------------------------------------------ */
+/* ---- Giving memory back ---------------------------------------------------------------------- */
 
 static void test_flush_one_class(void **state) {
     (void)state;

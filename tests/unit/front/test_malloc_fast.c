@@ -126,9 +126,9 @@ static void test_thread_local_data(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        ISOLATED(test_hits_fast),     ISOLATED(test_hits_checked),
-        ISOLATED(test_without_a_heap), ISOLATED(test_free_of_others),
-        ISOLATED(test_errno_fast),    ISOLATED(test_errno_checked),
+        ISOLATED(test_hits_fast),         ISOLATED(test_hits_checked),
+        ISOLATED(test_without_a_heap),    ISOLATED(test_free_of_others),
+        ISOLATED(test_errno_fast),        ISOLATED(test_errno_checked),
         ISOLATED(test_thread_local_data),
     };
     return cmocka_run_group_tests_name("front/malloc_fast", tests, NULL, NULL);

@@ -87,7 +87,8 @@ static void test_errno(void **state) {
     (void)state;
     hak_malloc(10);
     fake_page_limit(1);
-    while (hak_malloc(700 * KIB)) {}
+    while (hak_malloc(700 * KIB)) {
+    }
     for (size_t size = MIB; size < 100 * MIB; size *= 2) {
         errno = 0;
         assert_null(hak_malloc(size));
@@ -159,10 +160,10 @@ static void test_misuse_that_is_reported(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        ISOLATED(test_busy_fast),   ISOLATED(test_busy_checked),
-        ISOLATED(test_start),       ISOLATED(test_last_resort),
-        ISOLATED(test_errno),       ISOLATED(test_errno_is_kept),
-        ISOLATED(test_usable),      ISOLATED(test_misuse_that_is_reported),
+        ISOLATED(test_busy_fast), ISOLATED(test_busy_checked),
+        ISOLATED(test_start),     ISOLATED(test_last_resort),
+        ISOLATED(test_errno),     ISOLATED(test_errno_is_kept),
+        ISOLATED(test_usable),    ISOLATED(test_misuse_that_is_reported),
     };
     return cmocka_run_group_tests_name("front/slow", tests, NULL, NULL);
 }

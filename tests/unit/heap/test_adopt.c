@@ -47,7 +47,7 @@ static void test_park(void **state) {
     assert_true(is_parked(heap));
     assert_int_equal(heap->thread, 0);
     assert_int_equal(atomic_load(&heap->busy), 0);
-    for (unsigned class = 1; class <= HAK_CLASSES; class++) assert_null(heap->bin[class].head);
+    for (unsigned class = 1; class <= HAK_CLASSES; class ++) assert_null(heap->bin[class].head);
     assert_null(heap->cold[1].partial); /* its inbox was drained, and the empty slab returned */
     assert_non_null(heap->cold[2].partial);
     assert_ptr_equal(atomic_load(&other->inbox), theirs);
@@ -121,8 +121,9 @@ static void test_running_heaps_are_left_alone(void **state) {
     assert_non_null(running->cold[3].partial);
 }
 
-/* H1: blocks in a parked heap's magazine (drained there by earlier raids) never stay behind when
- * their slab is taken; the next owner of the heap would put them into a slab that is not its own. */
+/* H1: blocks in a parked heap's magazine (drained there by earlier raids) never stay
+ * behind when their slab is taken; the next owner of the heap would put them into a
+ * slab that is not its own. */
 static void test_raid_leaves_no_block_behind(void **state) {
     (void)state;
     if (HAK_STRESS) return;
@@ -144,7 +145,7 @@ static void test_raid_leaves_no_block_behind(void **state) {
     engine_check_heaps();
 }
 
-/* ---- Parked inboxes ---------------------------------------------------------------------------- */
+/* ---- Parked inboxes -------------------------------------------------------------------------- */
 
 static void test_relieve(void **state) {
     (void)state;
@@ -212,7 +213,7 @@ static void test_collect(void **state) {
     engine_check_empty();
 }
 
-/* ---- Fork -------------------------------------------------------------------------------------- */
+/* ---- Fork ------------------------------------------------------------------------------------ */
 
 static void test_after_fork(void **state) {
     (void)state;
@@ -282,8 +283,8 @@ static void test_repair_is_busy(void **state) {
     assert_int_equal(atomic_load(&heap->busy), 1);
 }
 
-/* The fork fell between the tags of a slab of several units: a repaired heap hands out blocks of all
- * of them, so all have the tag (S1). */
+/* The fork fell between the tags of a slab of several units: a repaired heap hands out blocks of
+ * all of them, so all have the tag (S1). */
 static void test_repair_of_a_slab_that_was_being_made(void **state) {
     (void)state;
     struct hak_heap *heap = make();

@@ -75,7 +75,7 @@ static void test_batches_are_bounded(void **state) {
     struct hak_heap *heap = make("fast");
     hak_option_write("magazine_blocks", "2048");
     hak_option_write("magazine_bytes", "64M");
-    for (unsigned class = 1; class <= HAK_CLASSES; class++) {
+    for (unsigned class = 1; class <= HAK_CLASSES; class ++) {
         for (int i = 0; i < 12; i++) { /* refilled after a flush: grows */
             heap->cold[class].was_flushed = 1;
             struct hak_block *block = take(heap, class);
@@ -136,7 +136,7 @@ static void test_limits(void **state) {
     static struct hak_block *block[300];
     hak_option_write("magazine_blocks", "20");
     hak_option_write("magazine_bytes", "4K");
-    for (unsigned class = 1; class <= hak_class_of(8 * KIB); class++) {
+    for (unsigned class = 1; class <= hak_class_of(8 * KIB); class ++) {
         for (int round = 0; round < 10; round++) {
             fill(heap, class, block, UNIT_COUNT(block));
             for (size_t i = 0; i < UNIT_COUNT(block); i++) hak_bin_push(heap, class, block[i]);
@@ -204,8 +204,8 @@ static void test_flush_keeps_and_stops(void **state) {
 }
 
 /* A fork can catch another thread between the two stores of its malloc or free, so that a bin's
- * count is one less than its list (ARCHITECTURE.md: P1, H7).  A bin that is flushed has nothing left
- * all the same: its slabs may have another owner a moment later (H1). */
+ * count is one less than its list (ARCHITECTURE.md: P1, H7).  A bin that is flushed has nothing
+ * left all the same: its slabs may have another owner a moment later (H1). */
 static void test_flush_does_not_trust_the_count(void **state) {
     (void)state;
     if (HAK_STRESS) return;
@@ -226,7 +226,8 @@ static void test_empty_slabs_go_back(void **state) {
     struct engine_random random = {5};
     static struct hak_block *block[3000];
     for (unsigned class = 1; class <= hak_class_of(40 * KIB); class += 3) {
-        size_t count = hak_min_size(UNIT_COUNT(block), 4 * MIB / hak_class_table[class].block_bytes);
+        size_t count = hak_min_size(UNIT_COUNT(block),
+                                    4 * MIB / hak_class_table[class].block_bytes);
         fill(heap, class, block, (unsigned)count);
         for (size_t i = count; i > 1; i--) {
             size_t other = engine_below(&random, i);
@@ -248,7 +249,7 @@ static void test_empty_slabs_go_back(void **state) {
 static void test_zeroed(void **state) {
     (void)state;
     struct hak_heap *heap = make("fast");
-    for (unsigned class = 1; class <= HAK_CLASSES; class++) {
+    for (unsigned class = 1; class <= HAK_CLASSES; class ++) {
         for (int i = 0; i < 40; i++) {
             bool zeroed;
             size_t size = hak_class_table[class].block_bytes;
@@ -272,7 +273,7 @@ static void test_without_memory(void **state) {
     assert_non_null(take(heap, 1));
 }
 
-/* ---- Checked mode ------------------------------------------------------------------------------ */
+/* ---- Checked mode ---------------------------------------------------------------------------- */
 
 /* Every block in a bin or slab has the mark, and none that is handed out. */
 static void test_marks(void **state) {
@@ -295,7 +296,8 @@ static void test_marks(void **state) {
     }
 }
 
-/* A write to a free block is seen before the block is handed out: where it lies in a magazine ... */
+/* A write to a free block is seen before the block is handed out: where
+ * it lies in a magazine ... */
 static void test_write_after_free_in_the_magazine(void **state) {
     (void)state;
     struct hak_heap *heap = make("checked");

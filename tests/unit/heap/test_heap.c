@@ -23,10 +23,11 @@ static void test_make(void **state) {
         assert_int_equal(heap->tag, hak_tag_make(id, 0));
         assert_ptr_equal(hak_registry_get(id), heap);
         assert_int_equal((uintptr_t)heap % HAK_CACHE_LINE, 0);
-        for (unsigned class = 1; class <= HAK_CLASSES; class++) {
+        for (unsigned class = 1; class <= HAK_CLASSES; class ++) {
             assert_int_equal(hak_heap_bin_count(heap, class), 0);
             assert_true(heap->bin[class].room >= 1);
-            assert_true(heap->cold[class].capacity * hak_class_table[class].block_bytes <= 8 * KIB ||
+            assert_true(heap->cold[class].capacity * hak_class_table[class].block_bytes <=
+                            8 * KIB ||
                         heap->cold[class].capacity == 1);
         }
     }
@@ -60,7 +61,7 @@ static void test_no_mark(void **state) {
 static void test_checks_of_a_class(void **state) {
     (void)state;
     struct hak_heap *heap = make(HAK_HEAP_THREAD);
-    for (unsigned class = 1; class <= HAK_CLASSES; class++) {
+    for (unsigned class = 1; class <= HAK_CLASSES; class ++) {
         const struct hak_class *info = &hak_class_table[class];
         bool quick = info->units == 1 && info->capacity > 1;
         assert_int_equal(heap->check[class].inverse, quick ? info->inverse : 0);
@@ -183,9 +184,9 @@ static void test_without_memory(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        ISOLATED(test_make),       ISOLATED(test_class_words),        ISOLATED(test_mark),
-        ISOLATED(test_no_mark),    ISOLATED(test_checks_of_a_class),  ISOLATED(test_lists),
-        ISOLATED(test_reset),      ISOLATED(test_lists_of_dedicated), ISOLATED(test_doors_fast),
+        ISOLATED(test_make),          ISOLATED(test_class_words),        ISOLATED(test_mark),
+        ISOLATED(test_no_mark),       ISOLATED(test_checks_of_a_class),  ISOLATED(test_lists),
+        ISOLATED(test_reset),         ISOLATED(test_lists_of_dedicated), ISOLATED(test_doors_fast),
         ISOLATED(test_doors_checked), ISOLATED(test_without_memory),
     };
     return cmocka_run_group_tests_name("heap/heap", tests, NULL, NULL);

@@ -188,7 +188,7 @@ static void test_without_memory(void **state) {
     assert_non_null(hak_fallback_take(1, &zeroed));
 }
 
-/* ---- Threads ----------------------------------------------------------------------------------- */
+/* ---- Threads --------------------------------------------------------------------------------- */
 
 enum { THREADS = 4, STEPS = 4000, HELD = 40 };
 

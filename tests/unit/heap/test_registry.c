@@ -159,9 +159,8 @@ static void test_threads_add(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        ISOLATED(test_ids),         ISOLATED(test_park_and_claim),
-        ISOLATED(test_claims_go_round), ISOLATED(test_recount),
-        ISOLATED(test_without_memory),  ISOLATED(test_threads),
+        ISOLATED(test_ids),         ISOLATED(test_park_and_claim), ISOLATED(test_claims_go_round),
+        ISOLATED(test_recount),     ISOLATED(test_without_memory), ISOLATED(test_threads),
         ISOLATED(test_threads_add),
     };
     return cmocka_run_group_tests_name("heap/registry", tests, NULL, NULL);

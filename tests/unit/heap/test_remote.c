@@ -4,12 +4,12 @@
  */
 #include "engine.h"
 
+#include "config/option.h"
 #include "heap/adopt.h"
 #include "heap/bin.h"
 #include "heap/locked.h"
 #include "heap/registry.h"
 #include "heap/remote.h"
-#include "config/option.h"
 
 #include <pthread.h>
 
@@ -54,7 +54,7 @@ static void test_chains(void **state) {
 /* Large blocks don't wait for thirty others. */
 static void test_bytes(void **state) {
     (void)state;
-    for (unsigned class = 1; class <= HAK_CLASSES; class++) {
+    for (unsigned class = 1; class <= HAK_CLASSES; class ++) {
         struct hak_heap *owner = make(HAK_HEAP_THREAD), *other = make(HAK_HEAP_THREAD);
         size_t size = hak_class_table[class].block_bytes;
         unsigned sent = 0;
@@ -126,7 +126,8 @@ static void test_second_chain_waits(void **state) {
     assert_int_equal(atomic_load(&owner->pending_bytes), 36 * 32);
     for (int i = 100; i < 200; i++) hak_remote_free_now(block[i], hak_map_tag(block[i]));
     assert_int_equal(atomic_load(&owner->inbox_bytes), 100 * 32);
-    while (hak_remote_drain(owner, true)) {}
+    while (hak_remote_drain(owner, true)) {
+    }
     assert_int_equal(owner->counts.remote_drained, 200);
     hak_bin_flush_all(owner);
     engine_check_empty();
@@ -169,7 +170,8 @@ static void test_marks(void **state) {
     (void)state;
     engine_mode("checked");
     hak_option_init();
-    struct hak_heap *owner = hak_heap_make(HAK_HEAP_THREAD), *other = hak_heap_make(HAK_HEAP_THREAD);
+    struct hak_heap *owner = hak_heap_make(HAK_HEAP_THREAD),
+                    *other = hak_heap_make(HAK_HEAP_THREAD);
     struct hak_block *a = take(owner, 4), *b = take(owner, 4);
     hak_remote_free(other, a, hak_map_tag(a));
     hak_remote_free_now(b, hak_map_tag(b));
@@ -180,7 +182,7 @@ static void test_marks(void **state) {
     engine_check_heaps();
 }
 
-/* ---- Threads ----------------------------------------------------------------------------------- */
+/* ---- Threads --------------------------------------------------------------------------------- */
 
 enum { SENDERS = 3, BLOCKS = 6000 };
 

@@ -27,7 +27,8 @@ static void test_attach_and_end(void **state) {
     fake_thread_end();
     assert_int_equal(hak_tls.state, HAK_TLS_EXITED);
     assert_null(hak_tls.heap);
-    assert_int_equal(hak_tls.fast_limit | hak_tls.checked_limit | hak_tls.tag | hak_tls.checked_tag, 0);
+    assert_int_equal(hak_tls.fast_limit | hak_tls.checked_limit | hak_tls.tag | hak_tls.checked_tag,
+                     0);
     assert_true(hak_registry_is_parked(heap->id, HAK_PARKED_THREAD));
 }
 
@@ -81,8 +82,9 @@ static void test_parked_one_is_claimed(void **state) {
     assert_false(hak_registry_is_parked(heap->id, HAK_PARKED_THREAD));
 }
 
-/* After a fork the first heap may have been that of a thread that is gone, and a new thread may have
- * the same stack and thread pointer.  If a raider has the heap just then, it is not free (H4). */
+/* After a fork the first heap may have been that of a thread that is gone, and a new
+ * thread may have the same stack and thread pointer.  If a raider has the heap just
+ * then, it is not free (H4). */
 static void test_forked_heap_forgets_its_thread(void **state) {
     (void)state;
     static struct fake_thread forker, new;
@@ -96,6 +98,22 @@ static void test_forked_heap_forgets_its_thread(void **state) {
     assert_true(hak_registry_claim(heap->id, HAK_PARKED_THREAD)); /* a raid */
     fake_thread_switch(&new);
     assert_ptr_not_equal(attach(), heap);
+}
+
+/* In the child, the thread that forked goes on with its heap, whoever is the first to need a new
+ * one: it may allocate nothing, or nothing that is not in a magazine, before a thread of the child
+ * does. */
+static void test_forker_keeps_its_heap(void **state) {
+    (void)state;
+    static struct fake_thread new;
+    hak_free(hak_malloc(100));
+    const struct hak_heap *heap = hak_tls.heap;
+    assert_non_null(heap);
+    fake_fork();
+    fake_thread_switch(&new);
+    hak_free(hak_malloc(100));
+    assert_ptr_not_equal(hak_tls.heap, heap);
+    assert_false(hak_registry_is_parked(heap->id, HAK_PARKED_THREAD));
 }
 
 /* No key: the heap works, and is not parked when the thread ends. */
@@ -139,6 +157,7 @@ int main(void) {
         ISOLATED(test_found_again_by_the_thread_pointer),
         ISOLATED(test_parked_one_is_claimed),
         ISOLATED(test_forked_heap_forgets_its_thread),
+        ISOLATED(test_forker_keeps_its_heap),
         ISOLATED(test_no_keys),
         ISOLATED(test_without_memory),
         ISOLATED(test_end_of_another_heap),

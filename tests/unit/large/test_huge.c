@@ -31,9 +31,17 @@ static struct hak_superslab *make(size_t size) {
     return huge;
 }
 
-static const size_t sizes[] = {1,         MIB + 1,        SLOT - 1,           SLOT,
-                               SLOT + 1,  3 * SLOT,       REGION_MAX - 4096,  REGION_MAX,
-                               REGION_MAX + 1, REGION_MAX + SLOT, 100 * MIB + 12345};
+static const size_t sizes[] = {1,
+                               MIB + 1,
+                               SLOT - 1,
+                               SLOT,
+                               SLOT + 1,
+                               3 * SLOT,
+                               REGION_MAX - 4096,
+                               REGION_MAX,
+                               REGION_MAX + 1,
+                               REGION_MAX + SLOT,
+                               100 * MIB + 12345};
 
 static void test_every_kind(void **state) {
     (void)state;
@@ -130,7 +138,7 @@ static void test_dirtiness_of_resized_blocks(void **state) {
     }
 }
 
-/* ---- Resizing ---------------------------------------------------------------------------------- */
+/* ---- Resizing -------------------------------------------------------------------------------- */
 
 static void check_resize(size_t from, size_t to, const char *how) {
     struct hak_superslab *huge = make(from);
@@ -208,8 +216,8 @@ static void test_resize_without_memory(void **state) {
     engine_check_empty();
 }
 
-/* The kernel may have unmapped the target of a move that fails: its address space is given up, but it
- * is counted (P4), and nothing is said to be in use. */
+/* The kernel may have unmapped the target of a move that fails: its address space is given up, but
+ * it is counted (P4), and nothing is said to be in use. */
 static void test_move_of_dedicated_fails(void **state) {
     (void)state;
     struct hak_superslab *huge = make(40 * MIB);
@@ -238,7 +246,7 @@ static void test_block_of_a_heap_is_not_moved(void **state) {
     assert_non_null(huge->huge_heap);
 }
 
-/* ---- Freeing that fails ------------------------------------------------------------------------ */
+/* ---- Freeing that fails ---------------------------------------------------------------------- */
 
 /* P4: the memory goes back at least; the block is not in use any more; the address space is tried
  * again. */

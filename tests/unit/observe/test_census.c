@@ -19,14 +19,15 @@ static void test_nothing(void **state) {
     (void)state;
     take();
     assert_int_equal(census.mapped, 0);
-    for (unsigned class = 0; class <= HAK_CLASSES; class++) assert_int_equal(census.class[class].slabs, 0);
+    for (unsigned class = 0; class <= HAK_CLASSES; class ++)
+        assert_int_equal(census.class[class].slabs, 0);
 }
 
 /* One block of each class in use. */
 static void test_live(void **state) {
     (void)state;
     uint64_t live = 0;
-    for (unsigned class = 1; class <= HAK_CLASSES; class++) {
+    for (unsigned class = 1; class <= HAK_CLASSES; class ++) {
         size_t size = hak_class_table[class].block_bytes;
         hak_malloc(size);
         live += size;
@@ -130,14 +131,14 @@ static void test_uncut_end(void **state) {
 
 static void test_ends_of_slabs(void **state) {
     (void)state;
-    for (unsigned class = 1; class <= HAK_CLASSES; class++) {
+    for (unsigned class = 1; class <= HAK_CLASSES; class ++) {
         take();
         uint64_t waste = census.waste;
         const struct hak_class *info = &hak_class_table[class];
         hak_malloc(info->block_bytes);
         take();
-        assert_int_equal(census.waste - waste,
-                         info->units * HAK_UNIT_BYTES - (uint64_t)info->capacity * info->block_bytes);
+        assert_int_equal(census.waste - waste, info->units * HAK_UNIT_BYTES -
+                                                   (uint64_t)info->capacity * info->block_bytes);
     }
 }
 
@@ -187,11 +188,16 @@ static void test_forgotten_unit(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        ISOLATED(test_nothing),         ISOLATED(test_live),
-        ISOLATED(test_magazine_and_slab), ISOLATED(test_transit),
-        ISOLATED(test_huge),            ISOLATED(test_free_units),
-        ISOLATED(test_uncut_end),       ISOLATED(test_ends_of_slabs),
-        ISOLATED(test_counts_of_all_heaps), ISOLATED(test_first_class_heap),
+        ISOLATED(test_nothing),
+        ISOLATED(test_live),
+        ISOLATED(test_magazine_and_slab),
+        ISOLATED(test_transit),
+        ISOLATED(test_huge),
+        ISOLATED(test_free_units),
+        ISOLATED(test_uncut_end),
+        ISOLATED(test_ends_of_slabs),
+        ISOLATED(test_counts_of_all_heaps),
+        ISOLATED(test_first_class_heap),
         ISOLATED(test_forgotten_unit),
     };
     return cmocka_run_group_tests_name("observe/census", tests, NULL, NULL);

@@ -59,10 +59,21 @@ static void check_option(const char *name, const char *expected) {
 
 static void test_mallopt(void **state) {
     (void)state;
-    enum { MXFAST = 1, NLBLKS = 2, TRIM_THRESHOLD = -1, TOP_PAD = -2, MMAP_THRESHOLD = -3,
-           MMAP_MAX = -4, CHECK_ACTION = -5, PERTURB = -6, ARENA_MAX = -8 };
-    static const int ignored[] = {NLBLKS, TOP_PAD, MMAP_THRESHOLD, MMAP_MAX, PERTURB, ARENA_MAX, 99};
-    for (size_t i = 0; i < UNIT_COUNT(ignored); i++) assert_int_equal(hak_mallopt(ignored[i], 1), 1);
+    enum {
+        MXFAST = 1,
+        NLBLKS = 2,
+        TRIM_THRESHOLD = -1,
+        TOP_PAD = -2,
+        MMAP_THRESHOLD = -3,
+        MMAP_MAX = -4,
+        CHECK_ACTION = -5,
+        PERTURB = -6,
+        ARENA_MAX = -8
+    };
+    static const int ignored[] = {NLBLKS,    TOP_PAD, MMAP_THRESHOLD, MMAP_MAX, PERTURB,
+                                  ARENA_MAX, 99};
+    for (size_t i = 0; i < UNIT_COUNT(ignored); i++)
+        assert_int_equal(hak_mallopt(ignored[i], 1), 1);
     assert_int_equal(hak_mallopt(MXFAST, 64), 1);
     assert_int_equal(hak_mallopt(MXFAST, -1), 0);
     assert_int_equal(hak_mallopt(MXFAST, 1 << 20), 0);

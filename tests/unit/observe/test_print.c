@@ -60,9 +60,9 @@ static void check_values(void) {
     assert_int_equal(value_of("huge_allocs"), stats.huge_allocs);
     assert_int_equal(value_of("os_mmap"), stats.os_mmap);
     assert_int_equal(value_of("os_madvise_failed"), stats.os_madvise_failed);
-    assert_int_equal(value_of("mapped"),
-                     value_of("live") + value_of("cached") + value_of("free_dirty") +
-                         value_of("purged") + value_of("metadata") + value_of("waste"));
+    assert_int_equal(value_of("mapped"), value_of("live") + value_of("cached") +
+                                             value_of("free_dirty") + value_of("purged") +
+                                             value_of("metadata") + value_of("waste"));
 }
 
 static void test_text(void **state) {
@@ -78,7 +78,8 @@ static void test_all_fields(void **state) {
     (void)state;
     print(HAK_STATS_JSON);
     size_t fields = 0;
-    for (const char *at = strstr(text, "stats_version"); (at = strchr(at, ',')) != NULL; at++) fields++;
+    for (const char *at = strstr(text, "stats_version"); (at = strchr(at, ',')) != NULL; at++)
+        fields++;
     /* each comma of the outer object begins a field; the last one is "classes" */
     assert_int_equal(fields - 1, (sizeof(struct hak_stats) - 8) / 8);
 }
@@ -139,7 +140,7 @@ static void test_errors(void **state) {
     close(full);
 }
 
-/* ---- At exit ----------------------------------------------------------------------------------- */
+/* ---- At exit --------------------------------------------------------------------------------- */
 
 static void at_exit(void *argument) {
     (void)argument;
@@ -183,8 +184,9 @@ static void test_malloc_stats(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        ISOLATED(test_text),        ISOLATED(test_all_fields), ISOLATED(test_json),
-        ISOLATED(test_allocates_nothing), ISOLATED(test_errors), ISOLATED(test_at_exit),
+        ISOLATED(test_text),         ISOLATED(test_all_fields),
+        ISOLATED(test_json),         ISOLATED(test_allocates_nothing),
+        ISOLATED(test_errors),       ISOLATED(test_at_exit),
         ISOLATED(test_malloc_stats),
     };
     return cmocka_run_group_tests_name("observe/print", tests, NULL, NULL);

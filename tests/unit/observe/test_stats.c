@@ -108,7 +108,8 @@ static void test_failed_refill(void **state) {
     (void)state;
     hak_malloc(16);
     fake_page_limit(1);
-    while (hak_malloc(MIB)) {}
+    while (hak_malloc(MIB)) {
+    }
     assert_true(read_stats().refill_failed > 0);
     assert_true(read_stats().os_mmap_failed > 0);
 }
@@ -130,7 +131,7 @@ static void test_remote(void **state) {
     assert_int_equal(stats.heaps_parked, 1);
 }
 
-/* ---- Classes ----------------------------------------------------------------------------------- */
+/* ---- Classes --------------------------------------------------------------------------------- */
 
 static void test_class_stats(void **state) {
     (void)state;
@@ -166,9 +167,8 @@ static void test_class_counts(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        ISOLATED(test_version_and_size), ISOLATED(test_older_caller),
-        ISOLATED(test_system_calls),     ISOLATED(test_events),
-        ISOLATED(test_failed_refill),    ISOLATED(test_remote),
+        ISOLATED(test_version_and_size), ISOLATED(test_older_caller),  ISOLATED(test_system_calls),
+        ISOLATED(test_events),           ISOLATED(test_failed_refill), ISOLATED(test_remote),
         ISOLATED(test_class_stats),      ISOLATED(test_class_counts),
     };
     return cmocka_run_group_tests_name("observe/stats", tests, NULL, NULL);

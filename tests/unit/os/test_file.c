@@ -135,8 +135,7 @@ static void *drain(void *argument) {
     }
 }
 
-/* A pipe takes 64 KiB at a time, and a signal without SA_RESTART comes in every 100 microseconds.
- */
+/* A pipe takes 64 KiB at a time, and a signal without SA_RESTART comes every 100 microseconds. */
 static void test_short_writes_and_interrupts(void **state) {
     (void)state;
     int ends[2];

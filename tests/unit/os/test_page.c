@@ -117,10 +117,11 @@ static void test_resize(void **state) {
 
 static void test_move(void **state) {
     (void)state;
-    char *from = hak_page_map(MIB, MIB, HAK_PAGE_HEAP), *to = hak_page_map(4 * MIB, MIB, HAK_PAGE_HEAP);
+    char *from = hak_page_map(MIB, MIB, HAK_PAGE_HEAP),
+         *to = hak_page_map(4 * MIB, MIB, HAK_PAGE_HEAP);
     memset(from, 0x22, MIB);
     memset(to, 0x33, 4 * MIB);
-    assert_true(hak_page_move(from, MIB, to, 4 * MIB, false));
+    assert_int_equal(hak_page_move(from, MIB, to, 4 * MIB, false), HAK_PAGE_MOVED);
     assert_int_equal(to[0] & to[MIB - 1], 0x22);
     assert_true(is_zero(to + MIB, 3 * MIB));
     assert_false(is_mapped(from, MIB));
@@ -129,9 +130,12 @@ static void test_move(void **state) {
 
 static void test_move_and_keep(void **state) {
     (void)state;
-    char *from = hak_page_map(4 * MIB, MIB, HAK_PAGE_HEAP), *to = hak_page_map(8 * MIB, MIB, HAK_PAGE_HEAP);
+    char *from = hak_page_map(4 * MIB, MIB, HAK_PAGE_HEAP),
+         *to = hak_page_map(8 * MIB, MIB, HAK_PAGE_HEAP);
     memset(from, 0x22, 4 * MIB);
-    if (!hak_page_move(from + MIB, MIB, to, MIB, true)) skip(); /* before Linux 5.7, or emulated */
+    enum hak_page_moved moved = hak_page_move(from + MIB, MIB, to, MIB, true);
+    if (moved == HAK_PAGE_REFUSED) skip(); /* before Linux 5.7, or emulated */
+    assert_int_equal(moved, HAK_PAGE_MOVED);
     assert_int_equal(to[0] & to[MIB - 1], 0x22);
     assert_true(is_zero(to + MIB, MIB));
     assert_true(is_zero(from + MIB, MIB));
@@ -199,12 +203,12 @@ static void test_wiped(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        ISOLATED(test_page_size),     ISOLATED(test_map_aligned),
+        ISOLATED(test_page_size),      ISOLATED(test_map_aligned),
         ISOLATED(test_mappings_touch), ISOLATED(test_counts),
-        ISOLATED(test_purge),         ISOLATED(test_resize),
-        ISOLATED(test_move),          ISOLATED(test_move_and_keep),
-        ISOLATED(test_no_memory),     ISOLATED(test_limited_address_space),
-        ISOLATED(test_avoid_huge),    ISOLATED(test_wiped),
+        ISOLATED(test_purge),          ISOLATED(test_resize),
+        ISOLATED(test_move),           ISOLATED(test_move_and_keep),
+        ISOLATED(test_no_memory),      ISOLATED(test_limited_address_space),
+        ISOLATED(test_avoid_huge),     ISOLATED(test_wiped),
     };
     return cmocka_run_group_tests_name("os/page", tests, NULL, NULL);
 }

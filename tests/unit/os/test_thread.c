@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * os/thread.c: a call when a thread ends, after all other destructors, and a call in a forked child.
+ * os/thread.c: a call when a thread ends, after all other destructors, and
+ * a call in a forked child.
  */
 #include "isolate.h"
 
@@ -98,7 +99,8 @@ static void test_no_key_left(void **state) {
     pthread_t thread;
     void *result;
     int value;
-    while (pthread_key_create(&key, NULL) == 0) {}
+    while (pthread_key_create(&key, NULL) == 0) {
+    }
     pthread_create(&thread, NULL, plain_thread, &value);
     pthread_join(thread, &result);
     assert_ptr_equal(result, &value); /* it said false */
@@ -121,7 +123,7 @@ static void test_self(void **state) {
     assert_true(other != 0 && other != hak_thread_self());
 }
 
-/* ---- Fork -------------------------------------------------------------------------------------- */
+/* ---- Fork ------------------------------------------------------------------------------------ */
 
 static int in_child(int (*body)(void)) {
     int status = -1;

@@ -15,7 +15,7 @@ static void test_table(void **state) {
     assert_int_equal(info(0)->block_bytes, 0);
     assert_int_equal(info(1)->block_bytes, HAK_MIN_ALIGN);
     assert_int_equal(info(HAK_CLASSES)->block_bytes, HAK_LARGE_MAX);
-    for (unsigned class = 1; class <= HAK_CLASSES; class++) {
+    for (unsigned class = 1; class <= HAK_CLASSES; class ++) {
         size_t block = info(class)->block_bytes, slab = info(class)->units * HAK_UNIT_BYTES;
         assert_true(block > info(class - 1)->block_bytes);
         assert_int_equal(block % HAK_MIN_ALIGN, 0);
@@ -37,7 +37,7 @@ static void test_table(void **state) {
 /* Fewer units would waste more: a slab is no longer than it must be. */
 static void test_units_are_the_fewest(void **state) {
     (void)state;
-    for (unsigned class = 1; info(class)->block_bytes <= HAK_CLASS_SINGLE_MAX; class++) {
+    for (unsigned class = 1; info(class)->block_bytes <= HAK_CLASS_SINGLE_MAX; class ++) {
         size_t block = info(class)->block_bytes;
         for (size_t units = 1; units < info(class)->units; units++) {
             size_t slab = units * HAK_UNIT_BYTES;
@@ -110,7 +110,7 @@ static void test_aligned_beyond(void **state) {
  * asks. */
 static void test_divides(void **state) {
     (void)state;
-    for (unsigned class = 1; class <= HAK_CLASSES; class++) {
+    for (unsigned class = 1; class <= HAK_CLASSES; class ++) {
         uint32_t block = info(class)->block_bytes, inverse = info(class)->inverse;
         if (block > HAK_UNIT_BYTES) continue;
         for (uint32_t offset = 0; offset < HAK_UNIT_BYTES; offset++) {
@@ -125,9 +125,9 @@ static void test_divides(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_table),    cmocka_unit_test(test_units_are_the_fewest),
+        cmocka_unit_test(test_table),      cmocka_unit_test(test_units_are_the_fewest),
         cmocka_unit_test(test_every_size), cmocka_unit_test(test_rounding),
-        cmocka_unit_test(test_aligned),  cmocka_unit_test(test_aligned_beyond),
+        cmocka_unit_test(test_aligned),    cmocka_unit_test(test_aligned_beyond),
         cmocka_unit_test(test_divides),
     };
     return cmocka_run_group_tests_name("slab/class", tests, NULL, NULL);

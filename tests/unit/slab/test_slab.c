@@ -6,8 +6,8 @@
 #include "engine.h"
 
 #include "base/counter.h"
-#include "span/region.h"
 #include "slab/slab.h"
+#include "span/region.h"
 
 #include <string.h>
 
@@ -55,12 +55,13 @@ static unsigned take_batch(const struct hak_slab *slab, const struct hak_batch *
 
 static void put(struct hak_slab *slab, unsigned index) {
     assert_int_equal(taken[index]--, 1);
-    hak_slab_put(slab, (struct hak_block *)(void *)(slab->base + index * info(slab)->block_bytes), 0);
+    hak_slab_put(slab, (struct hak_block *)(void *)(slab->base + index * info(slab)->block_bytes),
+                 0);
 }
 
 static void test_new(void **state) {
     (void)state;
-    for (unsigned class = 1; class <= HAK_CLASSES; class++) {
+    for (unsigned class = 1; class <= HAK_CLASSES; class ++) {
         struct hak_slab *slab = make(class);
         assert_int_equal(slab->units, hak_class_table[class].units);
         assert_true(slab->clean);
@@ -83,7 +84,8 @@ static void test_release(void **state) {
     hak_slab_carve(slab, 1, 0, &batch);
     hak_slab_put(slab, batch.first, 0);
     hak_slab_release(slab);
-    for (unsigned i = 0; i < units; i++) assert_int_equal(hak_map_tag(base + i * HAK_UNIT_BYTES), 0);
+    for (unsigned i = 0; i < units; i++)
+        assert_int_equal(hak_map_tag(base + i * HAK_UNIT_BYTES), 0);
     /* Only what was carved is dirty: the next slab that starts behind it is clean (S4). */
     struct hak_superslab *superslab = hak_map_superslab(base);
     assert_int_equal(atomic_load(&superslab->dirty_units), 2);
@@ -95,7 +97,7 @@ static void test_release(void **state) {
 /* Each block once, those of one page at a time, none of them touched before. */
 static void test_carve(void **state) {
     (void)state;
-    for (unsigned class = 1; class <= HAK_CLASSES; class++) {
+    for (unsigned class = 1; class <= HAK_CLASSES; class ++) {
         struct hak_slab *slab = make(class);
         struct hak_batch batch;
         unsigned outside = 0, batches = 0;
@@ -214,7 +216,8 @@ static void test_retag(void **state) {
 static void test_without_memory(void **state) {
     (void)state;
     fake_page_fail(FAKE_ALL, 1, FAKE_FOR_EVER);
-    for (unsigned class = 1; class <= HAK_CLASSES; class++) assert_null(hak_slab_new(OWNER, class));
+    for (unsigned class = 1; class <= HAK_CLASSES; class ++)
+        assert_null(hak_slab_new(OWNER, class));
     assert_int_equal(hak_counter_read(&hak_counters.slabs_new), 0);
 }
 

@@ -114,9 +114,12 @@ static void test_threads(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        ISOLATED(test_aligned_and_zeroed), ISOLATED(test_chunks),
-        ISOLATED(test_large_ones_are_mapped_alone), ISOLATED(test_without_memory),
-        ISOLATED(test_page_of_64_kib), ISOLATED(test_threads),
+        ISOLATED(test_aligned_and_zeroed),
+        ISOLATED(test_chunks),
+        ISOLATED(test_large_ones_are_mapped_alone),
+        ISOLATED(test_without_memory),
+        ISOLATED(test_page_of_64_kib),
+        ISOLATED(test_threads),
     };
     return cmocka_run_group_tests_name("span/arena", tests, NULL, NULL);
 }

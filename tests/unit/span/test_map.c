@@ -27,12 +27,13 @@ static void test_unknown_addresses_have_no_tag(void **state) {
 static void test_tag_fields(void **state) {
     (void)state;
     for (uint32_t owner = 1; owner <= HAK_OWNER_MAX; owner += owner < 10 ? 1 : owner / 3) {
-        for (unsigned class = 0; class <= HAK_CLASSES; class++) {
+        for (unsigned class = 0; class <= HAK_CLASSES; class ++) {
             uint32_t tag = hak_tag_make(owner, class);
             assert_int_equal(hak_tag_owner(tag), owner);
             assert_int_equal(hak_tag_class(tag), class);
             assert_true(tag != 0 && tag != HAK_TAG_HUGE);
-            /* What free computes: the class's bin in words, or nothing that it takes for a class. */
+            /* What free computes: the class's bin in words, or nothing
+             * that it takes for a class. */
             assert_int_equal(tag ^ hak_tag_make(owner, 0), class << 1);
             uint64_t other = tag ^ hak_tag_make(owner ^ 1, 0);
             assert_true(other - 2 > 2 * HAK_CLASSES - 2);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
  * One thread executes an operation; at each of its instructions, in turn, another thread forks
- * (step.h).  In the child the first thread is gone, in the middle of whatever it did: its heap may be
- * torn.  All blocks that were in use must have their contents, the child's threads must be able to
- * allocate, to free all blocks whoever owned them, to begin and to end, and no block may be handed out
- * twice (S5, H3, H5, H7, P1).
+ * (step.h).  In the child the first thread is gone, in the middle of whatever it did: its heap may
+ * be torn.  All blocks that were in use must have their contents, the child's threads must be able
+ * to allocate, to free all blocks whoever owned them, to begin and to end, and no block may be
+ * handed out twice (S5, H3, H5, H7, P1).
  */
 #include "scene.h"
 
@@ -18,7 +18,7 @@
 static struct scene scene;
 static struct fake_thread later[3];
 
-/* ---- The child --------------------------------------------------------------------------------- */
+/* ---- The child ------------------------------------------------------------------------------- */
 
 /* Blocks of all kinds, which must not overlap each other or what was there before; half of them are
  * freed again. */
@@ -45,7 +45,7 @@ static void child(void *argument) {
     struct scene *s = argument;
     fake_thread_switch(&s->other); /* the thread that forked */
     fake_fork();
-    hak_adopt_after_fork(); /* test_thread_of_the_child_is_first has the other case */
+    hak_adopt_after_fork(); /* heap/test_thread_heap.c has the other case */
     scene_check_blocks(s);
     thread_of_child(s, &later[0], 2); /* adopts a heap that is parked now */
     live(s, 1);                       /* raids the others */
@@ -73,7 +73,7 @@ static void run(void (*operation)(void *)) {
     scene_check_and_end(&scene);
 }
 
-/* ---- Operations -------------------------------------------------------------------------------- */
+/* ---- Operations ------------------------------------------------------------------------------ */
 
 static size_t count; /* blocks that an operation works on */
 
@@ -132,7 +132,7 @@ static void other_frees(struct scene *s) {
     scene_release(s, s->block, 64);
 }
 
-/* ---- Scenes ------------------------------------------------------------------------------------ */
+/* ---- Scenes ---------------------------------------------------------------------------------- */
 
 static void hit(const char *mode) {
     engine_mode(mode);
@@ -334,20 +334,7 @@ static void test_collect(void **state) {
     run(collect);
 }
 
-/* In the child, the thread that forked goes on with its heap, whoever is the first to need a new one:
- * it may allocate nothing, or nothing that is not in a magazine, before a thread of the child does. */
-static void test_thread_of_the_child_is_first(void **state) {
-    (void)state;
-    scene_start(&scene, 100, 10);
-    const struct hak_heap *heap = hak_tls.heap;
-    fake_fork();
-    fake_thread_switch(&later[0]);
-    hak_free(hak_malloc(100));
-    assert_ptr_not_equal(hak_tls.heap, heap);
-    assert_false(hak_registry_is_parked(heap->id, HAK_PARKED_THREAD));
-}
-
-/* ---- First-class heaps ------------------------------------------------------------------------- */
+/* ---- First-class heaps ----------------------------------------------------------------------- */
 
 static struct hak_heap *heap;
 
@@ -406,7 +393,6 @@ int main(void) {
         ISOLATED(test_dedicated),
         ISOLATED(test_free_dedicated),
         ISOLATED(test_collect),
-        ISOLATED(test_thread_of_the_child_is_first),
         ISOLATED(test_first_class_heap),
     };
     return cmocka_run_group_tests_name("whole/fork_steps", tests, NULL, NULL);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Real forks while other (real) threads allocate and free.  In each child all blocks that somebody had
- * finished to fill are intact, they can be freed, and new threads can work (S5, H3, P1).
+ * Real forks while other (real) threads allocate and free.  In each child all blocks that somebody
+ * had finished to fill are intact, they can be freed, and new threads can work (S5, H3, P1).
  * fork_steps.c does the same at every instruction, with one simulated thread.
  */
 #include "engine.h"
@@ -97,7 +97,8 @@ static void run(const char *mode) {
     pthread_t thread[THREADS];
     struct engine_random random = {5};
     engine_mode(mode);
-    for (uintptr_t i = 0; i < THREADS; i++) pthread_create(&thread[i], NULL, work, (void *)(i + 100));
+    for (uintptr_t i = 0; i < THREADS; i++)
+        pthread_create(&thread[i], NULL, work, (void *)(i + 100));
     for (uintptr_t i = 0; i < FORKS; i++) {
         int status = -1;
         for (size_t steps = engine_below(&random, 50); steps; steps--) assert_true(step(&random));

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * Two threads: one executes an operation, and at each of its instructions, in turn, the other one
- * runs another operation to its end (step.h).  Afterwards everything in memory must agree, all blocks
- * have their contents, and all free memory can be given back.
+ * runs another operation to its end (step.h).  Afterwards everything in memory must agree, all
+ * blocks have their contents, and all free memory can be given back.
  *
  * Here: address space, superslabs and purges (S1 to S5, R1).  preemption_heaps.c has the rest.
  */
@@ -21,7 +21,7 @@ static void run(void (*operation)(void *), void (*meanwhile)(void *), void (*aft
     after(&scene);
 }
 
-/* ---- Free memory and purges -------------------------------------------------------------------- */
+/* ---- Free memory and purges ------------------------------------------------------------------ */
 
 static void free_one(void *argument) {
     struct scene *s = argument;
@@ -87,7 +87,7 @@ static void test_purge_and_free_slab(void **state) {
     run(purge, free_other, check_nothing_forgotten);
 }
 
-/* ---- Units ------------------------------------------------------------------------------------- */
+/* ---- Units ----------------------------------------------------------------------------------- */
 
 static void allocate_one(void *argument) {
     struct scene *s = argument;
@@ -128,7 +128,7 @@ static void test_purge_and_new_slab(void **state) {
     run(purge, allocate_other, check_nothing_forgotten);
 }
 
-/* ---- Address space ----------------------------------------------------------------------------- */
+/* ---- Address space --------------------------------------------------------------------------- */
 
 static void collect(void *argument) {
     (void)argument;

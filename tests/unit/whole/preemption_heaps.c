@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * As preemption.c, for heaps: blocks sent between threads, threads that end and begin, parked heaps
- * that are raided, first-class heaps (H1, H2, H4); and a signal handler that interrupts a slow path of
- * its own thread (H5).
+ * As preemption.c, for heaps: blocks sent between threads, threads that end and begin, parked
+ * heaps that are raided, first-class heaps (H1, H2, H4); and a signal handler that interrupts a
+ * slow path of its own thread (H5).
  */
 #include "scene.h"
 
@@ -18,7 +18,7 @@ static void run(void (*operation)(void *), void (*meanwhile)(void *)) {
     scene_check_and_end(&scene);
 }
 
-/* ---- What threads do --------------------------------------------------------------------------- */
+/* ---- What threads do ------------------------------------------------------------------------- */
 
 static void end(struct scene *s) {
     (void)s;
@@ -67,7 +67,7 @@ static void collect(void *argument) {
     hak_collect();
 }
 
-/* ---- Scenes ------------------------------------------------------------------------------------ */
+/* ---- Scenes ---------------------------------------------------------------------------------- */
 
 static void test_send_and_end(void **state) {
     (void)state;
@@ -155,7 +155,7 @@ static void test_begin_and_begin(void **state) {
     run(third_begins, allocate);
 }
 
-/* ---- First-class heaps ------------------------------------------------------------------------- */
+/* ---- First-class heaps ----------------------------------------------------------------------- */
 
 static struct hak_heap *heap;
 static void *heap_block[80];
@@ -201,7 +201,7 @@ static void test_heap_allocates_and_blocks_are_freed(void **state) {
     heap_check_and_end(&scene);
 }
 
-/* ---- Signal handlers --------------------------------------------------------------------------- */
+/* ---- Signal handlers ------------------------------------------------------------------------- */
 
 /* The handler allocates and frees blocks of all kinds; the thread is its own. */
 static void handler(void *argument) {
@@ -261,7 +261,8 @@ static void test_handler_in_large_refill(void **state) {
     run_handler(100 * KIB, "fast");
 }
 
-/* A signal in the first malloc of all: whoever finishes last must not forget what the other made. */
+/* A signal in the first malloc of all: whoever finishes last must not
+ * forget what the other made. */
 static void first_malloc(void *argument) {
     struct scene *s = argument;
     allocate_with_an_empty_bin(s);

@@ -104,11 +104,16 @@ static void test_failing_purges(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        ISOLATED(test_fast),            ISOLATED(test_checked),
-        ISOLATED(test_small),           ISOLATED(test_large),
-        ISOLATED(test_pages_of_16_kib), ISOLATED(test_pages_of_64_kib),
-        ISOLATED(test_purge_at_once),   ISOLATED(test_small_magazines),
-        ISOLATED(test_limited_memory),  ISOLATED(test_failing_purges),
+        ISOLATED(test_fast),
+        ISOLATED(test_checked),
+        ISOLATED(test_small),
+        ISOLATED(test_large),
+        ISOLATED(test_pages_of_16_kib),
+        ISOLATED(test_pages_of_64_kib),
+        ISOLATED(test_purge_at_once),
+        ISOLATED(test_small_magazines),
+        ISOLATED(test_limited_memory),
+        ISOLATED(test_failing_purges),
     };
     return cmocka_run_group_tests_name("whole/random_ops", tests, NULL, NULL);
 }

@@ -2,8 +2,8 @@
  *
  * span/ under several threads: units and superslabs are claimed, released, purged and unmapped at
  * once.  Each owner writes its name to what it claims and looks for it when it gives it back (S2,
- * S3), and a clean unit must read as zeros (S4).  The fake kernel orders nothing between threads, so
- * a race detector sees what the engine's own atomics order.
+ * S3), and a clean unit must read as zeros (S4).  The fake kernel orders nothing between threads,
+ * so a race detector sees what the engine's own atomics order.
  */
 #include "engine.h"
 
@@ -140,7 +140,8 @@ static void *freer(void *argument) {
         if (!superslab) return freer;
         hak_superslab_release(superslab, first, 1, 1);
         if (step % 16 == 0) {
-            for (volatile int wait = 0; wait < 200; wait++) {}
+            for (volatile int wait = 0; wait < 200; wait++) {
+            }
         }
     }
     atomic_store(&freer_done, true);
