@@ -18,19 +18,29 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import typing
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BUILT = ROOT / "build" / "demo"
 HAKMEM = ROOT / "build" / "release" / "libhakmem.so"
 
-# Name, library to preload ("" is none: glibc).
+
+class Allocator(typing.NamedTuple):
+    """What a program is run on.  hakmem as it comes checks pointers; `fast` is without that."""
+    name: str
+    preload: str  # "" is none: glibc
+    package: str = ""
+    settings: dict = {}
+
+
 ALLOCATORS = [
-    ("glibc", ""),
-    ("hakmem", str(HAKMEM)),
-    ("mimalloc", "libmimalloc.so.2.0"),
-    ("jemalloc", "libjemalloc.so.2"),
-    ("tcmalloc", "libtcmalloc_minimal.so.4"),
-    ("tbbmalloc", "libtbbmalloc_proxy.so.2"),
+    Allocator("glibc", "", "libc6"),
+    Allocator("hakmem", str(HAKMEM)),
+    Allocator("hakmem fast", str(HAKMEM), settings={"HAKMEM_CHECK": "fast"}),
+    Allocator("mimalloc", "libmimalloc.so.2.0", "libmimalloc2.0"),
+    Allocator("jemalloc", "libjemalloc.so.2", "libjemalloc2"),
+    Allocator("tcmalloc", "libtcmalloc_minimal.so.4", "libtcmalloc-minimal4"),
+    Allocator("tbbmalloc", "libtbbmalloc_proxy.so.2", "libtbbmalloc2"),
 ]
 
 # A wall time that varies by more than this part of itself is not to be relied on.
@@ -106,11 +116,21 @@ def is_installed(preload):
     return not done.stderr
 
 
-def launch(command, preload, folder, witness=None):
+def version(allocator):
+    """What Debian calls the version, or nothing."""
+    if not allocator.package:
+        return "with HAKMEM_CHECK=fast" if allocator.settings else "as it comes"
+    done = subprocess.run(["dpkg-query", "-W", "-f", "${Version}", allocator.package],
+                          capture_output=True, text=True, check=False)
+    return done.stdout
+
+
+def launch(command, allocator, folder, witness=None):
     """Runs once.  Returns (wall seconds, processor seconds, peak MiB, digest of the output)."""
     environment = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "TMPDIR": str(folder),
                    # python3 on the allocator itself instead of on its own pools
-                   "PYTHONMALLOC": "malloc", "PYTHONHASHSEED": "0"}
+                   "PYTHONMALLOC": "malloc", "PYTHONHASHSEED": "0", **allocator.settings}
+    preload = allocator.preload
     if witness:
         environment["DEMO_WITNESS"] = str(witness)
         preload = " ".join(filter(None, [str(BUILT / "witness.so"), preload]))
@@ -119,24 +139,24 @@ def launch(command, preload, folder, witness=None):
                           env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           check=False)
     if done.returncode != 0:
-        sys.exit(f"demo: {command[0]} ended with status {done.returncode} on {preload or 'glibc'}")
+        sys.exit(f"demo: {command[0]} ended with status {done.returncode} on {allocator.name}")
     wall_us, cpu_us, peak_kib = map(int, result.read_text().split())
     return wall_us / 1e6, cpu_us / 1e6, peak_kib / 1024, hashlib.sha256(done.stdout).hexdigest()
 
 
-def prove(command, name, preload, folder):
+def prove(command, allocator, folder):
     """Shows which library serves malloc in the program and its children; returns the digest."""
     witness = folder / "witness"
     witness.unlink(missing_ok=True)
-    digest = launch(command, preload, folder, witness)[3]
+    digest = launch(command, allocator, folder, witness)[3]
     seen = [line.split(" ", 1) for line in witness.read_text().splitlines()]
-    expected = os.path.basename(preload) or "libc.so.6"
+    expected = os.path.basename(allocator.preload) or "libc.so.6"
     wrong = [library for _, library in seen if os.path.basename(library) != expected]
     if wrong or not seen:
         served = ", ".join(wrong) or "an unknown library"
-        sys.exit(f"demo: {command[0]} on {name}: malloc is served by {served}")
+        sys.exit(f"demo: {command[0]} on {allocator.name}: malloc is served by {served}")
     processes = ", ".join(sorted({process for process, _ in seen}))
-    print(f"  {name:<10} malloc of {processes} is served by {seen[0][1]}")
+    print(f"  {allocator.name:<12} malloc of {processes} is served by {seen[0][1]}", flush=True)
     return digest
 
 
@@ -146,9 +166,9 @@ def measure(commands, allocators, runs, folder):
     for run in range(runs):
         for title, command in commands:
             turn = run % len(allocators)
-            for name, preload in allocators[turn:] + allocators[:turn]:
-                results.setdefault((title, name), []).append(
-                    launch(command, preload, folder)[:3])
+            for allocator in allocators[turn:] + allocators[:turn]:
+                results.setdefault((title, allocator.name), []).append(
+                    launch(command, allocator, folder)[:3])
         print(f"  round {run + 1} of {runs} done", flush=True)
     return results
 
@@ -167,16 +187,16 @@ def print_table(commands, allocators, results):
     ratios = {}
     for title, _ in commands:
         print(f"\n{title}")
-        print(f"  {'':<10} {'wall s':>8} {'+-':>5} {'CPU s':>8} {'peak MiB':>9}"
+        print(f"  {'':<12} {'wall s':>8} {'+-':>5} {'CPU s':>8} {'peak MiB':>9}"
               f"   {'wall':>6} {'CPU':>6} {'peak':>6}  (x glibc)")
         base = medians(results[title, "glibc"])
-        for name, _ in allocators:
+        for name in (allocator.name for allocator in allocators):
             samples = results[title, name]
             median = medians(samples)
             walls = spread([sample[0] for sample in samples])
             ratio = [value / reference for value, reference in zip(median, base)]
             ratios.setdefault(name, []).append(ratio)
-            print(f"  {name:<10} {median[0]:8.3f} {walls:5.0%} {median[1]:8.3f} {median[2]:9.1f}"
+            print(f"  {name:<12} {median[0]:8.3f} {walls:5.0%} {median[1]:8.3f} {median[2]:9.1f}"
                   f"   {ratio[0]:6.3f} {ratio[1]:6.3f} {ratio[2]:6.3f}")
     return ratios
 
@@ -189,25 +209,28 @@ def verdict(ratios, results):
     means = {name: geometric_means(rows) for name, rows in ratios.items()}
     print("\ngeometric means, x glibc")
     for name, (wall, cpu, peak) in means.items():
-        print(f"  {name:<10} wall {wall:6.3f}   CPU {cpu:6.3f}   peak {peak:6.3f}")
-    cpu_rank = sorted(means, key=lambda name: means[name][1]).index("hakmem") + 1
-    peak_rank = sorted(means, key=lambda name: means[name][2]).index("hakmem") + 1
+        print(f"  {name:<12} wall {wall:6.3f}   CPU {cpu:6.3f}   peak {peak:6.3f}")
+    others = [name for name in means if name != "hakmem fast"]  # each as it comes
+    cpu_rank = sorted(others, key=lambda name: means[name][1]).index("hakmem") + 1
+    peak_rank = sorted(others, key=lambda name: means[name][2]).index("hakmem") + 1
     wall, cpu, peak = means["hakmem"]
+    fast_cpu = means["hakmem fast"][1]
     noise = max(spread([sample[0] for sample in samples]) for samples in results.values())
     if noise > NOISY:
         print(f"\nThe time of one program varied by up to {noise:.0%}: this machine is busy,\n"
               "and wall time says little here.")
     print(f"\nVerdict: on hakmem these programs took {cpu:.3f} x the processor time,\n"
           f"{wall:.3f} x the wall time and {peak:.3f} x the memory that they take on glibc:\n"
-          f"place {cpu_rank} of {len(means)} by processor time, {peak_rank} by memory.")
+          f"place {cpu_rank} of {len(others)} by processor time, {peak_rank} by memory.\n"
+          f"Without its checks of pointers (HAKMEM_CHECK=fast) the processor time is {fast_cpu:.3f} x.")
 
 
 def main():
     parser = argparse.ArgumentParser(prog="demo", description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--runs", type=int, default=5, help="rounds (default: 5)")
     runs = parser.parse_args().runs
-    allocators = [(name, preload) for name, preload in ALLOCATORS if is_installed(preload)]
-    missing = [name for name, _ in ALLOCATORS if name not in dict(allocators)]
+    allocators = [allocator for allocator in ALLOCATORS if is_installed(allocator.preload)]
+    missing = [allocator.name for allocator in ALLOCATORS if allocator not in allocators]
     if missing:
         print("not installed:", ", ".join(missing))
     if "hakmem" in missing:
@@ -217,12 +240,17 @@ def main():
         folder = pathlib.Path(temporary)
         write_inputs(folder)
         commands = programs(folder)
+        print(f"Allocators, on {os.cpu_count()} processors, Linux {os.uname().release}")
+        for allocator in allocators:
+            print(f"  {allocator.name:<12} {version(allocator)}")
+        print("\nProof, by one run each, of who serves malloc")
         for title, command in commands:
             print(title, flush=True)
-            digests = {prove(command, name, preload, folder) for name, preload in allocators}
+            digests = {prove(command, allocator, folder) for allocator in allocators}
             if len(digests) != 1:
                 sys.exit(f"demo: the output of {title} differs between allocators")
-        print(f"Measuring: {runs} rounds of {len(commands)} programs, "
+            print("  the output is the same on all")
+        print(f"\nMeasuring: {runs} rounds of {len(commands)} programs, "
               f"{len(allocators)} allocators", flush=True)
         results = measure(commands, allocators, runs, folder)
         verdict(print_table(commands, allocators, results), results)

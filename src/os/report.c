@@ -19,6 +19,7 @@ enum report_stderr { REPORT_STDERR_UNKNOWN, REPORT_STDERR_OPEN, REPORT_STDERR_CL
 static _Atomic int report_stderr;
 
 void hak_report_start(void) {
+    if (atomic_load_explicit(&report_stderr, memory_order_relaxed)) return;
     int unknown = REPORT_STDERR_UNKNOWN;
     int found = hak_file_is_open(2) ? REPORT_STDERR_OPEN : REPORT_STDERR_CLOSED;
     atomic_compare_exchange_strong_explicit(&report_stderr, &unknown, found, memory_order_relaxed,

@@ -17,8 +17,7 @@
 /* The longest line, with prefix and newline; a longer one is cut and ends in "...". */
 #define HAK_REPORT_BYTES 512
 
-/* Notes whether descriptor 2 is open.  Called once, as early as possible: the first report does it
- * otherwise. */
+/* Notes whether descriptor 2 is open, the first time: as early as possible. */
 void hak_report_start(void);
 
 /* May descriptor 2 be written to? */

@@ -16,7 +16,7 @@ struct hak_slab *hak_slab_new(uint32_t owner, unsigned class) {
     slab->next = slab->prev = NULL;
     slab->free = NULL;
     slab->base = hak_superslab_unit_base(superslab, first);
-    slab->owner = owner;
+    atomic_store_explicit(&slab->owner, owner, memory_order_relaxed);
     slab->used = slab->carved = 0;
     slab->capacity = info->capacity;
     slab->units = (uint8_t)info->units;
@@ -50,7 +50,7 @@ void hak_slab_release(struct hak_slab *slab) {
 }
 
 void hak_slab_retag(struct hak_slab *slab, uint32_t owner) {
-    slab->owner = owner;
+    atomic_store_explicit(&slab->owner, owner, memory_order_relaxed);
     hak_order_stores(); /* L3 */
     hak_map_set_tags(slab->base, slab->units, hak_tag_make(owner, slab->class));
     hak_counter_add(&hak_counters.slabs_adopted, 1);

@@ -34,7 +34,7 @@ struct hak_slab {
     struct hak_slab *prev;
     struct hak_block *free; /* owner */
     char *base;             /* const while in use */
-    uint32_t owner;         /* changed by adoption only */
+    _Atomic uint32_t owner; /* relaxed: changed by adoption, while check/verify.c may read it */
     uint32_t used;          /* owner: H3 */
     uint32_t carved;        /* owner */
     uint32_t capacity;      /* const while in use */

@@ -257,7 +257,9 @@ static void test_collect_gives_memory_back(void **state) {
     print_message("resident: %zu KiB before, %zu KiB at the peak, %zu KiB after hak_collect\n",
                   before >> 10, peak >> 10, after >> 10);
     assert_true(peak - before > (size_t)50 << 20);
+#if !defined(__SANITIZE_THREAD__) /* whose shadow of the blocks stays resident */
     assert_true(after < before + ((size_t)2 << 20));
+#endif
     /* What a short purge delay gave back before the call is in purged_bytes as well. */
     assert_true(stats.purged_bytes - at_start.purged_bytes > (uint64_t)48 << 20);
     assert_true(given_back <= stats.purged_bytes - at_start.purged_bytes);

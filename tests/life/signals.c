@@ -64,6 +64,7 @@ int main(int argc, char **argv) {
     life_start(300);
     unsigned wanted = (unsigned)life_argument(argc, argv, 1, 20000);
     struct sigaction action = {.sa_handler = handler, .sa_flags = SA_RESTART};
+    sigfillset(&action.sa_mask); /* a handler in a handler would use the same size classes */
     sigaction(SIGUSR1, &action, NULL);
     sigaction(SIGVTALRM, &action, NULL);
 

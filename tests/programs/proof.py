@@ -12,7 +12,8 @@ import re
 
 # "binding file /usr/bin/git [0] to /lib/libx.so [0]: normal symbol `malloc' [GLIBC_2.2.5]"
 BINDING = re.compile(r"binding file (\S+) \[\d+\] to (\S+) \[\d+\]: normal symbol `(\w+)'")
-SYMBOLS = {"malloc", "calloc", "realloc", "free", "posix_memalign", "aligned_alloc"}
+SYMBOLS = {"malloc", "calloc", "realloc", "free", "posix_memalign", "aligned_alloc",
+           "malloc_usable_size"}
 
 STATISTICS_PARTS = ("live", "cached", "free_dirty", "purged", "metadata", "waste")
 

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: MIT
 """redis-server: a load; a data set of every type that is read back, saved, and loaded again.
 
-Debian links redis with jemalloc; the preload takes malloc from it, on glibc's run as well.
+Debian links redis with jemalloc; the preload takes malloc from it, on glibc's run as well: with the
+data set in memory, jemalloc's own statistics must be those of an allocator that serves nobody.
 """
 import random
+import re
 
 from harness import Failure, digest
 
@@ -108,6 +110,15 @@ def read_back(client):
                         for key, kind, value in zip(keys, kinds, values)]))
 
 
+def check_jemalloc(client):
+    """Failure unless jemalloc, which is asked for its statistics by INFO, holds next to nothing."""
+    info = client.call(["INFO", "memory"])[0]
+    used, held = (int(re.search(rb"^%s:(\d+)" % name, info, re.MULTILINE)[1])
+                  for name in (b"used_memory", b"allocator_allocated"))
+    if used < 10 << 20 or held > 1 << 20:
+        raise Failure(f"jemalloc holds {held} bytes of the {used} that redis-server uses")
+
+
 def fill(client):
     commands = list(data_set())
     answers = []
@@ -144,6 +155,7 @@ def run(run):
         answers["answers while filling"] = digest(repr(fill(client)))
         answers["script"], = client.call(["EVAL", CHURN, 0, "-"])
         answers["data set"] = read_back(client)
+        check_jemalloc(client)
         digests += client.call(["DEBUG", "DIGEST"])
         client.call(["BGREWRITEAOF"])
         run.command("redis-benchmark", *LOAD, "--dbnum", "1")

@@ -130,6 +130,7 @@ static void *drain(void *argument) {
     size_t total = 0;
     for (;;) {
         ssize_t count = read(fd, piece, sizeof piece);
+        if (count < 0 && errno == EINTR) continue; /* the signal may come to this thread as well */
         if (count <= 0) return (void *)total;
         total += (size_t)count;
     }
