@@ -222,7 +222,8 @@ def verdict(ratios, results):
     print(f"\nVerdict: on hakmem these programs took {cpu:.3f} x the processor time,\n"
           f"{wall:.3f} x the wall time and {peak:.3f} x the memory that they take on glibc:\n"
           f"place {cpu_rank} of {len(others)} by processor time, {peak_rank} by memory.\n"
-          f"Without its checks of pointers (HAKMEM_CHECK=fast) the processor time is {fast_cpu:.3f} x.")
+          f"With HAKMEM_CHECK=fast, without its checks of pointers: {fast_cpu:.3f} x the "
+          "processor time.")
 
 
 def main():

@@ -20,6 +20,7 @@
 
 #define PAGE_ARENA_BYTES ((size_t)32 << 30)
 #define PAGE_PIECE       ((size_t)4096)
+#define PAGE_LARGEST     ((size_t)64 << 10)
 #define PAGE_WORDS       (PAGE_ARENA_BYTES / PAGE_PIECE / 64)
 #define PAGE_LOG         1024u
 
@@ -96,14 +97,15 @@ void fake_page_reuse(bool on) {
 static char *page_base(void) {
     char *base = atomic_load_explicit(&page_arena, memory_order_relaxed);
     if (base) return base;
-    char *made = mmap(NULL, PAGE_ARENA_BYTES, PROT_NONE,
-                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (made == MAP_FAILED) page_misuse("no address space", NULL, PAGE_ARENA_BYTES);
+    char *mapped = mmap(NULL, PAGE_ARENA_BYTES + PAGE_LARGEST, PROT_NONE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (mapped == MAP_FAILED) page_misuse("no address space", NULL, PAGE_ARENA_BYTES);
+    char *made = (char *)hak_align_up((uintptr_t)mapped, PAGE_LARGEST);
     if (atomic_compare_exchange_strong_explicit(&page_arena, &base, made, memory_order_relaxed,
                                                 memory_order_relaxed)) {
         return made;
     }
-    munmap(made, PAGE_ARENA_BYTES);
+    munmap(mapped, PAGE_ARENA_BYTES + PAGE_LARGEST);
     return base;
 }
 
@@ -317,7 +319,8 @@ static void page_transfer(char *from, size_t from_bytes, char *to, size_t to_byt
 }
 
 /* A move that fails: that of a block in a region as before Linux 5.7, the others for want of memory. */
-static enum hak_page_moved page_move(void *from, size_t from_bytes, void *to, size_t to_bytes, bool keep_from) {
+static enum hak_page_moved page_move(void *from, size_t from_bytes, void *to, size_t to_bytes,
+                                     bool keep_from) {
     size_t offset = page_offset(from, from_bytes, "move of what is not mapped");
     page_offset(to, to_bytes, "move to what is not mapped");
     if (to_bytes < from_bytes || (keep_from && to_bytes != from_bytes)) {

@@ -91,5 +91,5 @@ int main(int argc, char **argv) {
         if (destructor_calls != want)
             life_fail("%u destructor calls, not %u", destructor_calls, want);
     }
-    return growth > GROWTH_KIB;
+    return life_verdict(growth > GROWTH_KIB);
 }

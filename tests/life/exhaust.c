@@ -63,6 +63,7 @@ int main(int argc, char **argv) {
     rlim_t limit = (rlim_t)life_argument(argc, argv, 1, 256) << 20;
     struct rlimit address_space = {limit, limit};
     if (setrlimit(RLIMIT_AS, &address_space) != 0) life_skip("RLIMIT_AS can't be set");
+    if (life_emulated()) life_skip("an emulator ignores RLIMIT_AS");
     pthread_barrier_init(&barrier, NULL, THREADS);
     pthread_t threads[THREADS];
     for (int i = 0; i < THREADS; i++) threads[i] = life_thread(run, NULL);

@@ -93,5 +93,5 @@ int main(int argc, char **argv) {
     life_say(
         "%lu blocks, live at most %zu KiB, peak resident %zu KiB: %.2f times live (at most 1.5)",
         blocks_freed, live, peak - before, ratio);
-    return ratio > 1.5;
+    return life_verdict(ratio > 1.5);
 }

@@ -49,10 +49,17 @@ size_t life_size(const void *block);
 uint32_t life_random(uint32_t *state);
 
 /* Resident memory of this process in KiB, and a field of /proc/self/status ("VmPeak", "VmHWM").
- * Both end the program as skipped if there is no /proc. */
+ * Both end the program as skipped if there is no /proc.  Under an emulator they are 0. */
 bool life_has_proc(void);
 size_t life_resident_kib(void);
 size_t life_status_kib(const char *field);
+
+/* The exit status of a test that has looked at resident memory.  Under an emulator, whose own memory
+ * is part of the figure, the rest has passed, and the test counts as skipped. */
+int life_verdict(bool too_much);
+
+/* Does an emulator stand in for the kernel (scripts/qemu-user)? */
+bool life_emulated(void);
 
 /* Starts a thread with a stack of 256 KiB, so that stacks are no part of any figure. */
 pthread_t life_thread(void *(*function)(void *), void *argument);

@@ -35,5 +35,5 @@ int main(int argc, char **argv) {
     for (size_t i = 0; i < SHARED; i++) life_give(atomic_load(&shared[i]));
     life_say("%u threads left %u blocks each: resident %zu KiB, grew by %ld KiB (at most %d)",
              threads, LEFT, after, growth, GROWTH_KIB);
-    return growth > GROWTH_KIB;
+    return life_verdict(growth > GROWTH_KIB);
 }

@@ -59,5 +59,5 @@ int main(int argc, char **argv) {
     long growth = (long)after - (long)before;
     life_say("%u times: resident %zu KiB, grew by %ld KiB (at most %d)", rounds, after, growth,
              GROWTH_KIB);
-    return growth > GROWTH_KIB;
+    return life_verdict(growth > GROWTH_KIB);
 }

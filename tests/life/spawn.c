@@ -66,6 +66,7 @@ int main(int argc, char **argv) {
         life_give(life_take(1000, 1));
         return 0;
     }
+    if (life_emulated()) life_skip("an emulated program can't execute itself");
     uint32_t rounds = (uint32_t)life_argument(argc, argv, 1, 150);
     char mode[] = "child", *arguments[] = {argv[0], mode, NULL};
     pthread_t workers[WORKERS];

@@ -8,10 +8,17 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdbool.h>
 #include <stdint.h>
+#include <stdlib.h>
 
 #include <cmocka.h>
 
 #define UNIT_COUNT(array) (sizeof(array) / sizeof *(array))
+
+/* Does an emulator stand in for the kernel (scripts/qemu-user)? */
+static inline bool unit_emulated(void) {
+    return getenv("HAKTEST_EMULATED") != NULL;
+}
 
 #endif

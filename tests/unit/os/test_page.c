@@ -55,6 +55,7 @@ static void test_map_aligned(void **state) {
 /* Large aligned mappings lie next to each other, so that the kernel joins them. */
 static void test_mappings_touch(void **state) {
     (void)state;
+    if (unit_emulated()) skip(); /* it chooses the places of mappings in its own way */
     char *last = hak_page_map(2 * MIB, 2 * MIB, HAK_PAGE_HEAP);
     int apart = 0;
     for (int i = 0; i < 20; i++) {
@@ -91,6 +92,7 @@ static void test_purge(void **state) {
     assert_int_equal(read_count(&hak_counters.os_madvise_dontneed), 1);
     assert_int_equal(read_count(&hak_counters.purged_bytes), 3 * page);
     assert_true(hak_page_unmap(start, 8 * page, HAK_PAGE_HEAP));
+    if (unit_emulated()) return; /* its madvise always works */
     assert_false(hak_page_purge(start, page)); /* nothing there */
     assert_int_equal(read_count(&hak_counters.os_madvise_failed), 1);
 }
