@@ -24,6 +24,7 @@ struct hak_counters {
     /* bytes now held */
     hak_count_t mapped_bytes;   /* all mappings of the allocator           */
     hak_count_t metadata_bytes; /* those of them that hold its own tables  */
+    hak_count_t lost_bytes;     /* those that could not be unmapped, and hold nothing */
 
     /* events */
     hak_count_t slabs_new, slabs_empty, slabs_adopted, superslabs_empty;

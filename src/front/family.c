@@ -38,18 +38,19 @@ void *hak_calloc(size_t count, size_t size) {
 static void *family_realloc_foreign(void *pointer, size_t size) {
     const struct hak_other_malloc *foreign = atomic_load_explicit(&hak_slow_foreign,
                                                                   memory_order_acquire);
+    struct hak_finding finding = hak_verify(pointer);
     void *result;
-    if (foreign && foreign->realloc(pointer, size, &result)) return result;
-    if (foreign) {
-        struct hak_finding finding = hak_verify(pointer);
-        if (finding.verdict == HAK_POINTER_FOREIGN) hak_verify_fail("realloc", pointer, &finding);
+    if (foreign && finding.verdict == HAK_POINTER_FOREIGN) {
+        if (foreign->realloc(pointer, size, &result)) return result;
+        hak_verify_fail("realloc", pointer, &finding);
     }
     return family_fail(EINVAL);
 }
 
+/* Without memory for a smaller block, the one that there is will do. */
 static void *family_move(void *block, size_t size, size_t keep) {
     void *moved = hak_fast_malloc(size);
-    if (!moved) return NULL;
+    if (!moved) return size <= keep ? block : NULL;
     memcpy(moved, block, keep < size ? keep : size);
     hak_fast_free(block);
     return moved;
@@ -138,10 +139,10 @@ size_t hak_usable_size(const void *block) {
     size_t usable = hak_slow_usable(block, "malloc_usable_size");
     const struct hak_other_malloc *foreign = atomic_load_explicit(&hak_slow_foreign,
                                                                   memory_order_acquire);
-    if (!usable && foreign && !foreign->usable(block, &usable)) {
-        struct hak_finding finding = hak_verify(block);
-        if (finding.verdict == HAK_POINTER_FOREIGN)
-            hak_verify_fail("malloc_usable_size", block, &finding);
+    if (usable || !foreign) return usable;
+    struct hak_finding finding = hak_verify(block);
+    if (finding.verdict == HAK_POINTER_FOREIGN && !foreign->usable(block, &usable)) {
+        hak_verify_fail("malloc_usable_size", block, &finding);
     }
     return usable;
 }

@@ -7,7 +7,8 @@
  * Everything rare looks like one of three failed compares, and goes to slow.c:
  *   size >= fast_limit   a large size; no heap yet; checked mode; inside a slow path
  *   an empty bin         a refill is due
- *   another tag          NULL, another's block, a huge one, a bad pointer; and as for fast_limit
+ *   another tag          NULL, another's block, a large or huge one, a bad pointer; and as for
+ *                        fast_limit
  *
  * Instantiated as hak_malloc and hak_free (malloc_fast.c) and as malloc and free (preload/libc.c).
  * tests/golden pins the number of instructions.
@@ -37,7 +38,7 @@ HAK_INLINE void *hak_fast_malloc(size_t size) {
 HAK_INLINE void hak_fast_free(void *pointer) {
     struct hak_tls *tls = &hak_tls;
     uint64_t class_words = tls->tag ^ hak_map_tag(pointer);
-    if (hak_likely(class_words - 2 <= 2 * HAK_CLASSES - 2)) {
+    if (hak_likely(class_words - 2 <= 2 * HAK_FAST_CLASSES - 2)) {
         struct hak_bin *bin = hak_heap_bin_at(tls->heap, class_words);
         struct hak_block *block = pointer;
         block->next = bin->head;

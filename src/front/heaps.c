@@ -82,7 +82,7 @@ static void heaps_flush(unsigned first, unsigned last) {
     struct hak_tls *tls = &hak_tls;
     if (tls->state != HAK_TLS_READY) return;
     struct hak_heap *heap = hak_heap_enter(tls);
-    while (hak_remote_drain(heap, true)) {
+    while (hak_remote_drain(heap, 0)) {
     }
     hak_remote_send_all(heap);
     for (unsigned class = first; class <= last; class ++) {

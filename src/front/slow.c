@@ -18,6 +18,7 @@
 #include "heap/thread_heap.h"
 #include "large/huge.h"
 #include "os/report.h"
+#include "os/thread.h"
 #include "policy/release.h"
 
 #include <errno.h>
@@ -27,16 +28,27 @@
 
 const struct hak_other_malloc *_Atomic hak_slow_foreign;
 
-/* Has this thread a heap that it may work on now?  Makes one at its first call. */
-static bool slow_ready(struct hak_tls *tls) {
-    if (hak_likely(tls->state == HAK_TLS_READY)) return true;
-    if (tls->state != HAK_TLS_NEW) return false;
+static HAK_COLD bool slow_attach(struct hak_tls *tls) {
     int saved = errno;
     hak_report_start();
     hak_option_init();
     bool attached = hak_thread_heap_attach(tls);
     errno = saved;
     return attached;
+}
+
+/* Has this thread a heap that it may work on now?  Makes one at its first call. */
+static bool slow_ready(struct hak_tls *tls) {
+    if (hak_likely(tls->state == HAK_TLS_READY)) return true;
+    return tls->state == HAK_TLS_NEW && slow_attach(tls);
+}
+
+/* The same for an allocation: a thread that allocates in destructors, after its heap was parked,
+ * takes a heap again.  (Not for a free: libc frees what it holds for a thread when no destructor will
+ * be called any more.) */
+static bool slow_ready_to_take(struct hak_tls *tls) {
+    if (tls->state == HAK_TLS_EXITED && hak_thread_ends_later()) return slow_attach(tls);
+    return slow_ready(tls);
 }
 
 void hak_slow_start(void) {
@@ -64,11 +76,11 @@ static void *slow_huge(size_t size, size_t alignment, bool *zeroed) {
 }
 
 static void *slow_take(struct hak_tls *tls, unsigned class, bool *zeroed) {
-    if (!slow_ready(tls)) return hak_fallback_take(class, zeroed);
+    if (!slow_ready_to_take(tls)) return hak_fallback_take(class, zeroed);
     struct hak_heap *heap = hak_heap_enter(tls);
     struct hak_block *block = hak_bin_take(heap, class, zeroed);
     if (hak_unlikely(!block)) { /* as in slow_huge */
-        hak_bin_flush_all(heap);
+        hak_bin_shrink_all(heap);
         hak_release_all();
         block = hak_bin_take(heap, class, zeroed);
     }
@@ -94,7 +106,7 @@ void *hak_slow_allocate(size_t size, size_t alignment, bool *zeroed) {
 /* Not small, or its bin is empty, or the thread is not ready. */
 static __attribute__((noinline)) void *slow_malloc_rest(size_t size) {
     struct hak_tls *tls = &hak_tls;
-    if (tls->state == HAK_TLS_READY && size <= HAK_LARGE_MAX) {
+    if (tls->state == HAK_TLS_READY && size <= HAK_FAST_MAX) {
         struct hak_block *block = hak_bin_pop(tls->heap, hak_class_of(size));
         if (hak_likely(block != NULL)) return block;
     }
@@ -123,6 +135,7 @@ void *hak_slow_malloc(size_t size) {
 
 void hak_slow_overflow(uint64_t class_words) {
     struct hak_tls *tls = &hak_tls;
+    if (hak_unlikely(tls->state != HAK_TLS_READY)) return; /* a handler, inside hak_tls_close */
     struct hak_heap *heap = hak_heap_enter(tls);
     hak_bin_overflow(heap, (unsigned)class_words / 2);
     slow_tick(heap);
@@ -136,6 +149,14 @@ HAK_INLINE void slow_push(struct hak_heap *heap, uint64_t class_words, struct ha
     hak_order_stores(); /* H7 */
     bin->head = block;
     if (hak_unlikely(--bin->room < 0)) hak_slow_overflow(class_words);
+}
+
+/* The same where the call must be seen to be at work: the class is above HAK_FAST_CLASSES. */
+static void slow_push_large(struct hak_tls *tls, uint64_t class_words, struct hak_block *block) {
+    struct hak_heap *heap = hak_heap_enter(tls);
+    hak_bin_push(heap, (unsigned)class_words / 2, block);
+    slow_tick(heap);
+    hak_heap_leave(tls);
 }
 
 /* Another heap's block, or a call that can't work on its own heap now. */
@@ -201,7 +222,7 @@ void hak_slow_release(void *pointer, uint32_t tag, const char *function) {
             return;
         }
     }
-    if (own) slow_push(heap, tag ^ heap->tag, pointer);
+    if (own) slow_push_large(tls, tag ^ heap->tag, pointer);
     else slow_send(tls, pointer, tag, ready);
 }
 
@@ -210,29 +231,32 @@ static __attribute__((noinline)) void slow_free_rest(void *pointer, uint32_t tag
     else if (hak_tls.heap) hak_tls.heap->counts.free_null++;
 }
 
+/* Checked mode: frees the block if it is the heap's own, and no check that is quick fails. */
+static bool slow_free_checked(struct hak_tls *tls, void *pointer, uint32_t tag) {
+    uint64_t words = tag ^ tls->checked_tag;
+    if (hak_unlikely(words - 2 > 2 * HAK_CLASSES - 2) ||
+        hak_unlikely((uintptr_t)pointer >> HAK_ADDRESS_BITS) ||
+        hak_unlikely(!hak_checked_in_use(tls->heap, words, pointer))) {
+        return false;
+    }
+    if (hak_likely(words <= 2 * HAK_FAST_CLASSES)) slow_push(tls->heap, words, pointer);
+    else slow_push_large(tls, words, pointer);
+    return true;
+}
+
 void hak_slow_free(void *pointer, uint64_t class_words) {
     struct hak_tls *tls = &hak_tls;
     uint32_t tag = (uint32_t)class_words ^ tls->tag;
-    uint64_t checked_words = tag ^ tls->checked_tag;
-    if (hak_likely(checked_words - 2 <= 2 * HAK_CLASSES - 2 &&
-                   !((uintptr_t)pointer >> HAK_ADDRESS_BITS)) &&
-        hak_likely(hak_checked_in_use(tls->heap, checked_words, pointer))) {
-        slow_push(tls->heap, checked_words, pointer);
-        return;
-    }
-    slow_free_rest(pointer, tag);
+    if (hak_likely(slow_free_checked(tls, pointer, tag))) return;
+    /* not `tag`: a signal handler may have opened the doors since class_words was made */
+    slow_free_rest(pointer, hak_map_tag(pointer));
 }
 
 void hak_slow_free_sized(void *pointer, size_t size, const char *function) {
     struct hak_tls *tls = &hak_tls;
     uint32_t tag = (uintptr_t)pointer >> HAK_ADDRESS_BITS ? 0 : hak_map_tag(pointer);
-    uint64_t words = tag ^ tls->checked_tag;
-    if (hak_likely(words - 2 <= 2 * HAK_CLASSES - 2) &&
-        hak_likely(size <= hak_class_table[words / 2].block_bytes) &&
-        hak_likely(hak_checked_in_use(tls->heap, words, pointer))) {
-        slow_push(tls->heap, words, pointer);
-        return;
-    }
+    uint32_t class_bytes = tag == HAK_TAG_HUGE ? 0 : hak_class_table[hak_tag_class(tag)].block_bytes;
+    if (hak_likely(size <= class_bytes) && hak_likely(slow_free_checked(tls, pointer, tag))) return;
     if (!pointer) return;
     struct hak_finding finding = hak_verify(pointer);
     if (finding.verdict != HAK_POINTER_VALID) {

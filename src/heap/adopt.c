@@ -5,14 +5,12 @@
 #include "heap/adopt.h"
 
 #include "heap/bin.h"
+#include "heap/locked.h"
 #include "heap/registry.h"
 #include "heap/remote.h"
 #include "os/lock.h"
 #include "os/thread.h"
 #include "span/region.h"
-
-/* A parked inbox of this size is drained by the thread that sees it. */
-#define ADOPT_RELIEVE_BYTES ((size_t)64 << 10)
 
 /* Where the next raid looks first, so that raids go round.  atomic, relaxed. */
 static _Atomic uint32_t adopt_cursor;
@@ -43,7 +41,7 @@ static struct hak_heap *adopt_claimed(struct hak_heap *heap) {
 
 void hak_adopt_park(struct hak_heap *heap) {
     adopt_set_busy(heap, 1);
-    hak_remote_drain(heap, false);
+    hak_remote_drain(heap, 0);
     hak_remote_send_all(heap);
     hak_bin_flush_all(heap);
     atomic_store_explicit(&heap->thread, 0, memory_order_relaxed);
@@ -64,7 +62,7 @@ static struct hak_heap *adopt_next(void) {
     struct hak_heap *heap = adopt_claimed(hak_registry_claim_any(HAK_PARKED_THREAD, cursor));
     if (!heap) return NULL;
     atomic_store_explicit(&adopt_cursor, heap->id, memory_order_relaxed);
-    hak_remote_drain(heap, false);
+    hak_remote_drain(heap, 0);
     return heap;
 }
 
@@ -88,14 +86,12 @@ struct hak_slab *hak_adopt_slab_for(struct hak_heap *heap, unsigned class) {
 void hak_adopt_relieve(struct hak_heap *heap, struct hak_heap *to) {
     /* Only for the thread's own heap: a claimed heap that forwards blocks must not claim a third
      * one. */
-    size_t waiting = atomic_load_explicit(&to->inbox_bytes, memory_order_relaxed) +
-                     atomic_load_explicit(&to->pending_bytes, memory_order_relaxed);
-    if (waiting < ADOPT_RELIEVE_BYTES || heap != hak_tls.heap ||
+    if (!hak_remote_is_crowded(to) || heap != hak_tls.heap ||
         !hak_registry_claim(to->id, HAK_PARKED_THREAD)) {
         return;
     }
     adopt_claimed(to);
-    hak_remote_drain(to, false);
+    hak_remote_drain(to, 0);
     hak_remote_send_all(to);
     adopt_release(to);
 }
@@ -114,7 +110,7 @@ void hak_adopt_collect(void) {
     for (uint32_t id = 1; id <= count; id++) {
         if (!hak_registry_claim(id, HAK_PARKED_THREAD)) continue;
         struct hak_heap *heap = adopt_claimed(hak_registry_get(id));
-        while (hak_remote_drain(heap, false)) {
+        while (hak_remote_drain(heap, 0)) {
         }
         hak_remote_send_all(heap);
         hak_bin_flush_all(heap);
@@ -126,22 +122,29 @@ void hak_adopt_collect(void) {
 
 typedef void adopt_visitor(struct hak_heap *owner, struct hak_slab *slab);
 
-/* Calls `visit` for each slab of `heap`, or of every torn heap (NULL). */
+static void adopt_visit_superslab(struct hak_superslab *superslab, struct hak_heap *heap,
+                                  adopt_visitor *visit) {
+    uint32_t kind = atomic_load_explicit(&superslab->kind, memory_order_relaxed);
+    if (kind == HAK_SUPERSLAB_HUGE && heap && superslab->huge_heap == heap) {
+        hak_locked_list_huge(heap, superslab);
+    }
+    for (unsigned unit = 0; kind == HAK_SUPERSLAB_PIECES && unit < HAK_SUPERSLAB_UNITS; unit++) {
+        struct hak_slab *slab = hak_slab_at(superslab, unit);
+        struct hak_heap *owner = slab->class ? hak_registry_get(slab->owner) : NULL;
+        if (owner && (heap ? owner == heap : owner->torn)) visit(owner, slab);
+    }
+}
+
+/* Calls `visit` for each slab of `heap`, or of every torn heap (NULL).  Lists the huge blocks of
+ * `heap`. */
 static void adopt_visit(struct hak_heap *heap, adopt_visitor *visit) {
     uint32_t regions = hak_region_count();
     for (uint32_t i = 0; i < regions; i++) {
         struct hak_region *region = hak_region_at(i);
-        for (uint32_t slot = 0; region && slot < hak_region_slots(region); slot++) {
-            struct hak_superslab *superslab = &region->superslab[slot];
-            if (atomic_load_explicit(&superslab->kind, memory_order_relaxed) !=
-                HAK_SUPERSLAB_PIECES) {
-                continue;
-            }
-            for (unsigned unit = 0; unit < HAK_SUPERSLAB_UNITS; unit++) {
-                struct hak_slab *slab = hak_slab_at(superslab, unit);
-                struct hak_heap *owner = slab->class ? hak_registry_get(slab->owner) : NULL;
-                if (owner && (heap ? owner == heap : owner->torn)) visit(owner, slab);
-            }
+        uint32_t slots = region ? hak_region_slots(region) : 0;
+        if (region && region->bytes && !slots) slots = 1; /* dedicated */
+        for (uint32_t slot = 0; slot < slots; slot++) {
+            adopt_visit_superslab(&region->superslab[slot], heap, visit);
         }
     }
 }
@@ -152,15 +155,36 @@ static void adopt_finish_tags(struct hak_heap *owner, struct hak_slab *slab) {
     hak_map_set_tags(slab->base, slab->units, hak_tag_make(owner->id, slab->class));
 }
 
-/* Parks, or frees the lock of, a heap whose thread is gone.  True: it is torn. */
-static bool adopt_orphan(struct hak_heap *heap) {
-    heap->torn = atomic_load_explicit(&heap->busy, memory_order_relaxed) != 0;
-    /* a thread of this process may get the same address */
-    atomic_store_explicit(&heap->thread, 0, memory_order_relaxed);
-    if (heap->kind == HAK_HEAP_LOCKED) {
-        hak_lock_release(&heap->lock); /* P1; and threads of this process may be waiting for it */
+/* Is this a thread's heap, and its thread gone since a fork? */
+static bool adopt_is_orphan(struct hak_heap *heap) {
+    /* parked first: see registry_clear */
+    return heap && heap->kind == HAK_HEAP_THREAD && !adopt_is_parked(heap->id) &&
+           atomic_load_explicit(&heap->process, memory_order_relaxed) != hak_fork_generation();
+}
+
+/* Notes which orphans are torn, and completes the tags of their slabs. */
+static void adopt_judge(uint32_t count) {
+    bool torn = false;
+    for (uint32_t id = 1; id <= count; id++) {
+        struct hak_heap *heap = hak_registry_get(id); /* NULL: it was just being entered */
+        if (!adopt_is_orphan(heap)) continue;
+        heap->torn = atomic_load_explicit(&heap->busy, memory_order_relaxed) != 0;
+        /* a thread of this process may get the same address */
+        atomic_store_explicit(&heap->thread, 0, memory_order_relaxed);
+        torn |= heap->torn;
     }
-    return heap->torn;
+    if (torn) adopt_visit(NULL, adopt_finish_tags);
+}
+
+/* A heap that is used under a lock, whose holder may be gone.  One that somebody holds in this
+ * process was repaired when its lock was taken (heap/locked.c). */
+static void adopt_unlock(struct hak_heap *heap) {
+    if (!atomic_load_explicit(&heap->busy, memory_order_relaxed) || !hak_lock_try(&heap->lock)) {
+        return;
+    }
+    if (atomic_load_explicit(&heap->busy, memory_order_relaxed)) hak_adopt_repair(heap);
+    adopt_set_busy(heap, 0);
+    hak_lock_release(&heap->lock);
 }
 
 void hak_adopt_after_fork(void) {
@@ -168,26 +192,20 @@ void hak_adopt_after_fork(void) {
     /* Only the thread that forked knows that all other heaps have lost theirs; a new thread of the
      * child, which may come first, does not know that thread's heap. */
     struct hak_heap *own = hak_tls.heap;
-    if (own ? own->since_fork : !hak_thread_is_first()) return;
-    if (!hak_fork_begin()) return;
-    uint32_t count = hak_registry_count();
-    bool torn = false;
-    for (uint32_t id = 1; id <= count; id++) {
-        struct hak_heap *heap = hak_registry_get(id); /* NULL: it was just being entered */
-        if (heap && heap != own && !heap->since_fork && !adopt_is_parked(id))
-            torn |= adopt_orphan(heap);
+    uint32_t process = hak_fork_generation();
+    if (own ? atomic_load_explicit(&own->process, memory_order_relaxed) == process
+            : !hak_thread_is_first()) {
+        return;
     }
-    if (torn) adopt_visit(NULL, adopt_finish_tags);
+    if (!hak_fork_begin()) return;
+    if (own) atomic_store_explicit(&own->process, process, memory_order_relaxed);
+    uint32_t count = hak_registry_count();
+    adopt_judge(count);
     for (uint32_t id = 1; id <= count; id++) {
         struct hak_heap *heap = hak_registry_get(id);
-        if (!heap) continue;
-        if (heap->kind == HAK_HEAP_THREAD && heap != own && !heap->since_fork &&
-            !adopt_is_parked(id)) {
-            hak_registry_park(id, HAK_PARKED_THREAD);
-        }
-        heap->since_fork = false;
+        if (adopt_is_orphan(heap)) hak_registry_park(id, HAK_PARKED_THREAD);
+        else if (heap && heap->kind == HAK_HEAP_LOCKED) adopt_unlock(heap);
     }
-    hak_registry_recount();
     hak_fork_done();
 }
 

@@ -38,7 +38,7 @@ static unsigned bin_batch(const struct hak_heap *heap, unsigned class) {
     return half < HAK_BATCH_MAX ? half : HAK_BATCH_MAX;
 }
 
-static HAK_COLD void bin_report_broken(unsigned class, const struct hak_block *block) {
+void hak_bin_report_broken(unsigned class, const struct hak_block *block) {
     static const char text[] =
         "malloc: write after free: the free block of %u bytes at %p was written to";
     unsigned bytes = hak_class_table[class].block_bytes;
@@ -64,7 +64,7 @@ static bool bin_from_slab(struct hak_heap *heap, struct hak_slab *slab, struct h
     unsigned max = bin_batch(heap, slab->class);
     const struct hak_block *broken = NULL;
     *carved = !hak_slab_take(slab, max, heap->mark, batch, &broken);
-    if (hak_unlikely(broken != NULL)) bin_report_broken(slab->class, broken);
+    if (hak_unlikely(broken != NULL)) hak_bin_report_broken(slab->class, broken);
     bool got = !*carved || hak_slab_carve(slab, max, heap->mark, batch);
     if (*carved && got) bin_note_carve(heap, slab);
     if (!slab->free && slab->carved == slab->capacity) hak_heap_slab_full(heap, slab);
@@ -113,7 +113,7 @@ struct hak_block *hak_bin_refill(struct hak_heap *heap, unsigned class, bool *ze
         cold->was_flushed = 0;
         bin_grow(heap, class);
     }
-    if (hak_remote_drain(heap, true)) {
+    if (hak_remote_drain(heap, class)) {
         struct hak_block *block = hak_bin_pop(heap, class);
         if (block) {
             heap->counts.refill_inbox++;
@@ -194,6 +194,33 @@ void hak_bin_flush_all(struct hak_heap *heap) {
     }
 }
 
+/* Takes `count` blocks from behind the second one. */
+static void bin_trim(struct hak_heap *heap, unsigned class, uint32_t count) {
+    struct hak_bin *bin = &heap->bin[class];
+    struct hak_block *second = bin->head ? bin->head->next : NULL;
+    uintptr_t mark = heap->mark;
+    if (!second || (mark && !hak_block_is_sealed(bin->head, mark))) return;
+    for (uint32_t moved = 0; moved < count && moved < HAK_BATCH_MAX; moved++) {
+        struct hak_block *block = mark && !hak_block_is_sealed(second, mark) ? NULL : second->next;
+        if (!block || (mark && !hak_block_is_sealed(block, mark))) return;
+        hak_block_link(second, block->next, mark);
+        bin->room++;
+        hak_bin_return(heap, block);
+    }
+}
+
+/* Takes blocks out of a bin that the caller of malloc or free was not concerned with: in a signal
+ * handler, the interrupted call may be.  Up to HAK_FAST_MAX that works on the bin without entering
+ * the heap's slow path, and has loaded the first block, or the second. */
+static void bin_shrink(struct hak_heap *heap, unsigned class, uint32_t count) {
+    if (class <= HAK_FAST_CLASSES) bin_trim(heap, class, count);
+    else hak_bin_flush(heap, class, 0, count);
+}
+
+void hak_bin_shrink_all(struct hak_heap *heap) {
+    for (unsigned class = 1; class <= HAK_CLASSES; class ++) bin_shrink(heap, class, HAK_BATCH_MAX);
+}
+
 void hak_bin_idle(struct hak_heap *heap) {
     for (unsigned i = 0; i < BIN_IDLE_CLASSES; i++) {
         unsigned class = heap->idle_class % HAK_CLASSES + 1;
@@ -201,7 +228,7 @@ void hak_bin_idle(struct hak_heap *heap) {
         struct hak_bin_cold *cold = &heap->cold[class];
         uint32_t count = hak_heap_bin_count(heap, class);
         if (!cold->was_refilled && count) {
-            hak_bin_flush(heap, class, count / 2, HAK_BATCH_MAX);
+            bin_shrink(heap, class, count - count / 2);
             if (count < cold->capacity / 5 && cold->capacity > 1)
                 bin_resize(heap, class, cold->capacity / 2);
         }
@@ -213,5 +240,5 @@ void hak_bin_corrupt(struct hak_heap *heap, unsigned class, const struct hak_blo
     /* The rest of the list can't be trusted: it is given up, not followed. */
     heap->bin[class].head = NULL;
     heap->bin[class].room = (int32_t)heap->cold[class].capacity;
-    bin_report_broken(class, block);
+    hak_bin_report_broken(class, block);
 }

@@ -30,6 +30,9 @@ void hak_bin_flush(struct hak_heap *heap, unsigned class, uint32_t keep, uint32_
 /* Moves all blocks of all bins to their slabs. */
 void hak_bin_flush_all(struct hak_heap *heap);
 
+/* Moves what can be spared from all bins to their slabs; safe in a signal handler, see bin.c. */
+void hak_bin_shrink_all(struct hak_heap *heap);
+
 /* Looks for idle magazines in a few classes; a call after every so many goes round all of them. */
 void hak_bin_idle(struct hak_heap *heap);
 
@@ -38,6 +41,9 @@ void hak_bin_return(struct hak_heap *heap, struct hak_block *block);
 
 /* Says that a free block's seal is broken: it was written to, or freed twice.  Does not return,
  * unless the option on_error says so. */
+void hak_bin_report_broken(unsigned class, const struct hak_block *block) HAK_COLD;
+
+/* The same of the first block of a bin, which is given up. */
 void hak_bin_corrupt(struct hak_heap *heap, unsigned class, const struct hak_block *block) HAK_COLD;
 
 /* Pops a block; NULL: the bin is empty. */

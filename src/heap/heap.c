@@ -36,7 +36,7 @@ void hak_heap_reset(struct hak_heap *heap) {
     for (unsigned class = 1; class <= HAK_CLASSES; class ++) heap_reset_class(heap, class);
     for (unsigned i = 0; i < HAK_OUTBOXES; i++) heap->outbox[i].owner = 0;
     heap->pending = NULL;
-    atomic_store_explicit(&heap->pending_bytes, 0, memory_order_relaxed);
+    atomic_store_explicit(&heap->inbox_bytes, 0, memory_order_relaxed);
     heap->full = NULL;
     heap->huge = NULL;
     heap->torn = false;
@@ -51,11 +51,8 @@ struct hak_heap *hak_heap_make(enum hak_heap_kind kind) {
         heap->class_words[i] = (uint8_t)(hak_class_of(i * 16) << 1);
     }
     hak_heap_reset(heap);
-    uint32_t id;
-    if (!hak_registry_add(heap, &id))
-        return NULL; /* the arena keeps the memory: once a process at most */
-    heap->id = id;
-    heap->tag = hak_tag_make(id, 0);
+    /* false: no memory; the arena keeps the heap's */
+    if (!hak_registry_add(heap)) return NULL;
     hak_counter_add(&hak_counters.heaps, 1);
     return heap;
 }

@@ -80,8 +80,8 @@ struct hak_heap_counts {
 
 struct hak_heap {
     struct hak_bin bin[HAK_CLASSES + 1]; /* first: found without adding an offset.  [0] is unused */
-    uint32_t id;                         /* const */
-    uint32_t tag;                        /* const: hak_tag_make(id, 0) */
+    uint32_t id;                         /* const once in the registry */
+    uint32_t tag;                        /* const once there: hak_tag_make(id, 0) */
     uint32_t kind;                       /* const while in use */
     _Atomic uint32_t
         busy; /* atomic, relaxed: H5; read by the owner's signal handlers and forked children */
@@ -89,12 +89,13 @@ struct hak_heap {
     uint32_t slow_ops;            /* slow paths entered: when to look at the clock */
     uint32_t idle_class;          /* the last class that was looked at for an idle magazine ... */
     uint32_t idle_ms;             /* ... and when (low 32 bits) */
-    struct hak_block *pending;    /* a drained chain, not yet worked off ... */
-    _Atomic size_t pending_bytes; /* ... and its size: atomic, relaxed, an estimate */
+    struct hak_block *pending;    /* a chain taken from the inbox, not yet worked off */
     /* atomic, relaxed: the owner's thread pointer.  heap/thread_heap.c looks at it from any thread,
      * for that thread's own. */
     _Atomic uintptr_t thread;
-    bool since_fork; /* attached in this process before hak_adopt_after_fork was done */
+    /* atomic, relaxed: hak_fork_generation() of the process in which it was made, attached or
+     * claimed last; in another one its thread is gone.  heap/adopt.c reads it. */
+    _Atomic uint32_t process;
     bool torn;       /* was busy in another thread when this process was forked */
 
     /* class << 1 by (size + 15) / 16, for sizes up to HAK_SMALL_MAX */
@@ -102,7 +103,7 @@ struct hak_heap {
     struct hak_outbox outbox[HAK_OUTBOXES];
 
     _Alignas(HAK_CACHE_LINE) _Atomic(struct hak_block *) inbox; /* atomic: pushed by anyone */
-    _Atomic size_t inbox_bytes;                                 /* atomic, relaxed: an estimate */
+    _Atomic size_t inbox_bytes; /* atomic, relaxed, an estimate: of inbox and pending */
 
     _Alignas(HAK_CACHE_LINE) struct hak_bin_check check[HAK_CLASSES + 1];
     struct hak_bin_cold cold[HAK_CLASSES + 1];
@@ -120,7 +121,7 @@ enum hak_tls_state {
     HAK_TLS_NEW,   /* no heap yet */
     HAK_TLS_READY, /* the heap may be worked on */
     HAK_TLS_BUSY,  /* inside a slow path: served by the fallback heap */
-    HAK_TLS_EXITED /* the thread's heap is gone */
+    HAK_TLS_EXITED /* the thread is ending, and its heap was parked */
 };
 
 /* What the fast path reads.  All zero at the start of a thread, and zeroed whenever a call must
@@ -151,9 +152,10 @@ HAK_INLINE void hak_tls_open(struct hak_tls *tls, const struct hak_heap *heap) {
 }
 
 HAK_INLINE void hak_tls_close(struct hak_tls *tls, enum hak_tls_state state) {
+    tls->state = state;
+    hak_order_stores(); /* first: a signal handler opens nothing any more, only READY is opened */
     tls->fast_limit = tls->checked_limit = 0;
     tls->tag = tls->checked_tag = 0;
-    tls->state = state;
 }
 
 /* Enters and leaves the slow path of the calling thread's heap, which is READY (H5). */

@@ -12,6 +12,9 @@
 
 static _Atomic(struct hak_heap *) locked_fallbacks; /* atomic: grows at its head */
 
+/* hak_locked_idle looks at so many ids. */
+#define LOCKED_IDLE_HEAPS 16u
+
 /* What a huge block of a first-class heap keeps in the first unit record of its superslab. */
 struct locked_huge {
     struct hak_superslab *next, *prev;
@@ -23,7 +26,8 @@ static struct locked_huge *locked_links(struct hak_superslab *huge) {
 
 /* The lock is held: begins work on the heap. */
 static void locked_begin(struct hak_heap *heap) {
-    if (heap->torn) hak_adopt_repair(heap);
+    /* busy: its holder is gone since a fork */
+    if (atomic_load_explicit(&heap->busy, memory_order_relaxed)) hak_adopt_repair(heap);
     atomic_store_explicit(&heap->busy, 1, memory_order_relaxed);
     hak_order_stores();
 }
@@ -34,8 +38,14 @@ static void locked_end(struct hak_heap *heap) {
     hak_lock_release(&heap->lock);
 }
 
+/* Begins work on a heap if nobody is working on it. */
+static bool locked_try(struct hak_heap *heap) {
+    if (!hak_lock_try(&heap->lock)) return false;
+    locked_begin(heap);
+    return true;
+}
+
 static void locked_acquire(struct hak_heap *heap) {
-    hak_adopt_after_fork(); /* frees locks whose holders are gone */
     hak_lock_acquire(&heap->lock);
     locked_begin(heap);
 }
@@ -43,14 +53,15 @@ static void locked_acquire(struct hak_heap *heap) {
 /* ---- Fallback heaps -------------------------------------------------------------------------- */
 
 static struct hak_heap *fallback_acquire(void) {
-    hak_adopt_after_fork();
+    /* Not in a signal handler inside a slow path: that may have claimed a heap of the process that
+     * was forked. */
+    if (hak_tls.state != HAK_TLS_BUSY) hak_adopt_after_fork();
     struct hak_heap *first = atomic_load_explicit(&locked_fallbacks, memory_order_acquire);
     for (struct hak_heap *heap = first; heap; heap = heap->next_fallback) {
-        if (hak_lock_try(&heap->lock)) return heap;
+        if (locked_try(heap)) return heap;
     }
     struct hak_heap *heap = hak_heap_make(HAK_HEAP_LOCKED);
-    if (!heap) return NULL;
-    hak_lock_try(&heap->lock);
+    if (!heap || !locked_try(heap)) return NULL;
     do {
         heap->next_fallback = first;
         /* release: whoever walks the list sees the heap whole */
@@ -62,29 +73,40 @@ static struct hak_heap *fallback_acquire(void) {
 struct hak_block *hak_fallback_take(unsigned class, bool *zeroed) {
     struct hak_heap *heap = fallback_acquire();
     if (!heap) return NULL;
-    locked_begin(heap);
     struct hak_block *block = hak_bin_take(heap, class, zeroed);
     locked_end(heap);
     return block;
 }
 
-void hak_fallback_idle(void) {
-    struct hak_heap *heap = atomic_load_explicit(&locked_fallbacks, memory_order_acquire);
-    for (; heap; heap = heap->next_fallback) {
-        if (!hak_lock_try(&heap->lock)) continue;
-        locked_begin(heap);
-        hak_remote_drain(heap, false);
+/* ---- What was freed to heaps that may never be asked again ------------------------------------- */
+
+void hak_locked_relieve(struct hak_heap *heap) {
+    if (!hak_remote_is_crowded(heap) || !locked_try(heap)) return;
+    hak_remote_drain(heap, 0);
+    locked_end(heap);
+}
+
+void hak_locked_idle(void) {
+    static _Atomic uint32_t cursor; /* atomic, relaxed: where the last call ended */
+    uint32_t count = hak_registry_count();
+    uint32_t id = atomic_load_explicit(&cursor, memory_order_relaxed);
+    for (uint32_t step = 0; step < LOCKED_IDLE_HEAPS && step < count; step++) {
+        id = id % count + 1;
+        struct hak_heap *heap = hak_registry_get(id);
+        if (!heap || heap->kind != HAK_HEAP_LOCKED || !locked_try(heap)) continue;
+        hak_remote_drain(heap, 0);
         hak_bin_idle(heap);
         locked_end(heap);
     }
+    atomic_store_explicit(&cursor, id, memory_order_relaxed);
 }
 
-void hak_fallback_collect(void) {
-    struct hak_heap *heap = atomic_load_explicit(&locked_fallbacks, memory_order_acquire);
-    for (; heap; heap = heap->next_fallback) {
-        if (!hak_lock_try(&heap->lock)) continue;
-        locked_begin(heap);
-        while (hak_remote_drain(heap, false)) {
+void hak_locked_collect(void) {
+    uint32_t count = hak_registry_count();
+    for (uint32_t id = 1; id <= count; id++) {
+        struct hak_heap *heap = hak_registry_get(id);
+        if (!heap || heap->kind != HAK_HEAP_LOCKED || !locked_try(heap)) continue;
+        while (hak_remote_drain(heap, 0)) {
         }
         hak_bin_flush_all(heap);
         locked_end(heap);
@@ -107,14 +129,18 @@ struct hak_block *hak_locked_take(struct hak_heap *heap, unsigned class, bool *z
     return block;
 }
 
-void hak_locked_adopt_huge(struct hak_heap *heap, struct hak_superslab *huge) {
+void hak_locked_list_huge(struct hak_heap *heap, struct hak_superslab *huge) {
     struct locked_huge *links = locked_links(huge);
-    locked_acquire(heap);
-    huge->huge_heap = heap;
     links->prev = NULL;
     links->next = heap->huge;
     if (links->next) locked_links(links->next)->prev = huge;
     heap->huge = huge;
+}
+
+void hak_locked_adopt_huge(struct hak_heap *heap, struct hak_superslab *huge) {
+    locked_acquire(heap);
+    huge->huge_heap = heap;
+    hak_locked_list_huge(heap, huge);
     locked_end(heap);
 }
 

@@ -21,9 +21,12 @@
 /* A block of `class` for a caller without a heap; NULL: no memory. */
 struct hak_block *hak_fallback_take(unsigned class, bool *zeroed);
 
-/* Works off some of what was freed to the fallback heaps; hak_fallback_collect: all of it. */
-void hak_fallback_idle(void);
-void hak_fallback_collect(void);
+/* What was freed to heaps of both kinds waits in their inboxes until somebody allocates there, or
+ * one of these works it off: some of it if much waits; some of it in a few heaps, a call after every
+ * so often goes round all; all of it. */
+void hak_locked_relieve(struct hak_heap *heap);
+void hak_locked_idle(void);
+void hak_locked_collect(void);
 
 /* First-class heaps.  Blocks up to HAK_LARGE_MAX by class; huge ones are only kept in the heap's
  * list. */
@@ -31,6 +34,9 @@ struct hak_heap *hak_locked_new(void);
 struct hak_block *hak_locked_take(struct hak_heap *heap, unsigned class, bool *zeroed);
 void hak_locked_adopt_huge(struct hak_heap *heap, struct hak_superslab *huge);
 void hak_locked_drop_huge(struct hak_superslab *huge);
+
+/* Lists a huge block again, in a heap whose lists are being made anew. */
+void hak_locked_list_huge(struct hak_heap *heap, struct hak_superslab *huge);
 
 /* Destroys the heap: calls free_huge for each huge block, gives back all slabs. */
 void hak_locked_destroy(struct hak_heap *heap, void (*free_huge)(struct hak_superslab *));

@@ -4,6 +4,8 @@
  */
 #include "heap/registry.h"
 
+#include "heap/heap.h"
+#include "os/thread.h"
 #include "span/arena.h"
 #include "span/map.h"
 
@@ -30,7 +32,7 @@ uint32_t hak_registry_count(void) {
     return atomic_load_explicit(&registry_used, memory_order_acquire);
 }
 
-bool hak_registry_add(struct hak_heap *heap, uint32_t *id) {
+bool hak_registry_add(struct hak_heap *heap) {
     uint32_t used = atomic_load_explicit(&registry_used, memory_order_relaxed);
     do {
         if (used == HAK_OWNER_MAX) return false;
@@ -45,9 +47,12 @@ bool hak_registry_add(struct hak_heap *heap, uint32_t *id) {
         }
     } while (!atomic_compare_exchange_weak_explicit(&registry_used, &used, used + 1,
                                                     memory_order_acq_rel, memory_order_relaxed));
-    *id = used + 1;
+    uint32_t id = used + 1;
+    heap->id = id;
+    heap->tag = hak_tag_make(id, 0);
+    atomic_store_explicit(&heap->process, hak_fork_generation(), memory_order_relaxed);
     /* release: hak_registry_get acquires */
-    atomic_store_explicit(&registry_chunk_of(*id)->heap[*id % REGISTRY_CHUNK], heap,
+    atomic_store_explicit(&registry_chunk_of(id)->heap[id % REGISTRY_CHUNK], heap,
                           memory_order_release);
     return true;
 }
@@ -66,8 +71,11 @@ void hak_registry_park(uint32_t id, enum hak_parked kind) {
 
 static bool registry_clear(struct registry_chunk *chunk, unsigned bit, enum hak_parked kind) {
     uint64_t mask = (uint64_t)1 << bit;
-    /* acquire: pairs with the release in hak_registry_park */
-    if (!(atomic_fetch_and_explicit(&chunk->parked[kind], ~mask, memory_order_acquire) & mask))
+    struct hak_heap *heap = atomic_load_explicit(&chunk->heap[bit], memory_order_acquire);
+    atomic_store_explicit(&heap->process, hak_fork_generation(), memory_order_relaxed);
+    /* acquire: pairs with the release in hak_registry_park.  release: with the acquire in
+     * hak_registry_is_parked; who sees the heap claimed sees for which process. */
+    if (!(atomic_fetch_and_explicit(&chunk->parked[kind], ~mask, memory_order_acq_rel) & mask))
         return false;
     atomic_fetch_sub_explicit(&registry_parked[kind], 1, memory_order_relaxed);
     return true;
@@ -75,7 +83,7 @@ static bool registry_clear(struct registry_chunk *chunk, unsigned bit, enum hak_
 
 bool hak_registry_is_parked(uint32_t id, enum hak_parked kind) {
     struct registry_chunk *chunk = registry_chunk_of(id);
-    return chunk && (atomic_load_explicit(&chunk->parked[kind], memory_order_relaxed) >>
+    return chunk && (atomic_load_explicit(&chunk->parked[kind], memory_order_acquire) >>
                          (id % REGISTRY_CHUNK) &
                      1);
 }
@@ -110,18 +118,4 @@ struct hak_heap *hak_registry_claim_any(enum hak_parked kind, uint32_t after) {
         }
     }
     return NULL;
-}
-
-void hak_registry_recount(void) {
-    uint32_t chunks = hak_registry_count() / REGISTRY_CHUNK + 1;
-    for (int kind = 0; kind < HAK_PARKED_KINDS; kind++) {
-        uint32_t parked = 0;
-        for (uint32_t i = 0; i < chunks; i++) {
-            struct registry_chunk *chunk = registry_chunk_of(i * REGISTRY_CHUNK);
-            if (!chunk) continue;
-            uint64_t set = atomic_load_explicit(&chunk->parked[kind], memory_order_relaxed);
-            parked += (uint32_t)__builtin_popcountll(set);
-        }
-        atomic_store_explicit(&registry_parked[kind], parked, memory_order_relaxed);
-    }
 }

@@ -6,13 +6,17 @@
 
 #include "heap/adopt.h"
 #include "heap/bin.h"
+#include "heap/locked.h"
 #include "heap/registry.h"
 
 #define REMOTE_CHAIN_BLOCKS (HAK_STRESS ? 2u : 32u)
 #define REMOTE_CHAIN_BYTES  ((size_t)16 << 10)
+#define REMOTE_CROWD_BYTES  ((size_t)64 << 10)
 
 static void remote_push(struct hak_heap *to, struct hak_block *head, struct hak_block *tail,
                         size_t bytes) {
+    /* before the blocks can be drained */
+    atomic_fetch_add_explicit(&to->inbox_bytes, bytes, memory_order_relaxed);
     struct hak_block *first = atomic_load_explicit(&to->inbox, memory_order_relaxed);
     do {
         hak_block_link(tail, first, to->mark);
@@ -20,7 +24,6 @@ static void remote_push(struct hak_heap *to, struct hak_block *head, struct hak_
          * blocks */
     } while (!atomic_compare_exchange_weak_explicit(&to->inbox, &first, head, memory_order_release,
                                                     memory_order_relaxed));
-    atomic_fetch_add_explicit(&to->inbox_bytes, bytes, memory_order_relaxed);
 }
 
 static void remote_send(struct hak_heap *heap, struct hak_outbox *box) {
@@ -34,9 +37,14 @@ static void remote_send(struct hak_heap *heap, struct hak_outbox *box) {
     hak_adopt_relieve(heap, to);
 }
 
+bool hak_remote_is_crowded(struct hak_heap *heap) {
+    return atomic_load_explicit(&heap->inbox_bytes, memory_order_relaxed) >= REMOTE_CROWD_BYTES;
+}
+
 void hak_remote_free_now(struct hak_block *block, uint32_t tag) {
     struct hak_heap *to = hak_registry_get(hak_tag_owner(tag));
     remote_push(to, block, block, hak_class_table[hak_tag_class(tag)].block_bytes);
+    if (to->kind == HAK_HEAP_LOCKED) hak_locked_relieve(to);
 }
 
 void hak_remote_free(struct hak_heap *heap, struct hak_block *block, uint32_t tag) {
@@ -71,31 +79,44 @@ void hak_remote_send_all(struct hak_heap *heap) {
     }
 }
 
-bool hak_remote_drain(struct hak_heap *heap, bool to_bins) {
+/* The next block of the chain; NULL: none, or its link can't be trusted. */
+static struct hak_block *remote_next(struct hak_heap *heap) {
+    struct hak_block *block = heap->pending;
+    if (!block) return NULL;
+    if (hak_unlikely(heap->mark && !hak_block_is_sealed(block, heap->mark))) {
+        heap->pending = NULL; /* given up, not followed */
+        hak_bin_report_broken(hak_tag_class(hak_map_tag(block)), block);
+        return NULL;
+    }
+    heap->pending = block->next;
+    return block;
+}
+
+bool hak_remote_drain(struct hak_heap *heap, unsigned class) {
     if (!heap->pending) {
         if (!atomic_load_explicit(&heap->inbox, memory_order_relaxed)) return false;
         /* acquire: pairs with the release in remote_push */
         heap->pending = atomic_exchange_explicit(&heap->inbox, NULL, memory_order_acquire);
-        size_t bytes = atomic_exchange_explicit(&heap->inbox_bytes, 0, memory_order_relaxed);
-        atomic_store_explicit(&heap->pending_bytes, bytes, memory_order_relaxed);
     }
-    size_t bytes = atomic_load_explicit(&heap->pending_bytes, memory_order_relaxed);
+    size_t bytes = 0;
     unsigned drained = 0;
-    for (; heap->pending && drained < HAK_BATCH_MAX; drained++) {
-        struct hak_block *block = heap->pending;
-        heap->pending = block->next;
+    struct hak_block *block;
+    for (; drained < HAK_BATCH_MAX && (block = remote_next(heap)); drained++) {
         uint32_t tag = hak_map_tag(block);
-        bytes -= hak_min_size(bytes, hak_class_table[hak_tag_class(tag)].block_bytes);
+        bytes += hak_class_table[hak_tag_class(tag)].block_bytes;
         if (hak_tag_owner(tag) != heap->id) { /* adopted by another heap since it was sent */
             heap->counts.forwarded++;
             hak_remote_free(heap, block, tag);
-        } else if (to_bins && heap->bin[hak_tag_class(tag)].room > 0) {
-            hak_bin_push(heap, hak_tag_class(tag), block);
+        } else if (hak_tag_class(tag) == class && heap->bin[class].room > 0) {
+            hak_bin_push(heap, class, block);
         } else {
             hak_bin_return(heap, block);
         }
     }
-    atomic_store_explicit(&heap->pending_bytes, heap->pending ? bytes : 0, memory_order_relaxed);
+    /* Nobody else subtracts; what is waiting may have been given up, or forgotten by a fork. */
+    size_t waiting = atomic_load_explicit(&heap->inbox_bytes, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&heap->inbox_bytes, hak_min_size(bytes, waiting),
+                              memory_order_relaxed);
     heap->counts.remote_drained += drained;
     return drained != 0;
 }

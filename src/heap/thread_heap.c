@@ -36,12 +36,12 @@ bool hak_thread_heap_attach(struct hak_tls *tls) {
         struct hak_heap *heap = thread_heap_find();
         if (!heap) return false;
         atomic_store_explicit(&heap->thread, hak_thread_self(), memory_order_relaxed);
-        heap->since_fork = hak_fork_pending();
         struct hak_heap *none = NULL;
-        /* One step, as a signal handler sees it: a handler that came
-         * between has attached a heap. */
+        /* One step, as a signal handler sees it: a handler that came between has attached a heap;
+         * or this one, if it was found by the thread pointer. */
         if (!__atomic_compare_exchange_n(&tls->heap, &none, heap, false, __ATOMIC_RELAXED,
-                                         __ATOMIC_RELAXED)) {
+                                         __ATOMIC_RELAXED) &&
+            none != heap) {
             hak_adopt_park(heap);
         }
     }

@@ -113,8 +113,7 @@ CENSUS_RACY static void census_heap(struct hak_census *census, struct hak_heap *
         census->class[class].flushes += heap->cold[class].flushes;
         magazines += blocks * hak_class_table[class].block_bytes;
     }
-    uint64_t transit = atomic_load_explicit(&heap->inbox_bytes, memory_order_relaxed) +
-                       atomic_load_explicit(&heap->pending_bytes, memory_order_relaxed);
+    uint64_t transit = atomic_load_explicit(&heap->inbox_bytes, memory_order_relaxed);
     for (unsigned i = 0; i < HAK_OUTBOXES; i++) {
         if (heap->outbox[i].owner) transit += heap->outbox[i].bytes;
     }
@@ -128,6 +127,7 @@ void hak_census_take(struct hak_census *census) {
     memset(census, 0, sizeof *census);
     census->mapped = hak_counter_read(&hak_counters.mapped_bytes);
     census->metadata = hak_counter_read(&hak_counters.metadata_bytes);
+    census->waste = hak_counter_read(&hak_counters.lost_bytes);
     uint32_t regions = hak_region_count();
     for (uint32_t i = 0; i < regions; i++) {
         struct hak_region *region = hak_region_at(i);

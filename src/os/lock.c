@@ -5,21 +5,36 @@
 #include "os/lock.h"
 
 #include "os/syscall.h"
+#include "os/thread.h"
 
 /* linux/futex.h, which a musl tool chain may not have */
 enum { LOCK_FUTEX_WAIT = 0 | 128, LOCK_FUTEX_WAKE = 1 | 128 }; /* with FUTEX_PRIVATE_FLAG */
 
+/* The word: the generation of the process that took it last << 2 | 0 free, 1 held, 2 waited for. */
+static bool lock_is_held(uint32_t word, uint32_t mine) {
+    return (word & ~(uint32_t)3) == mine && (word & 3);
+}
+
+bool hak_lock_try(_Atomic uint32_t *lock) {
+    uint32_t mine = hak_fork_generation() << 2;
+    uint32_t word = atomic_load_explicit(lock, memory_order_relaxed);
+    /* acquire: pairs with the release in hak_lock_release */
+    return !lock_is_held(word, mine) &&
+           atomic_compare_exchange_strong_explicit(lock, &word, mine | 1, memory_order_acquire,
+                                                   memory_order_relaxed);
+}
+
 void hak_lock_acquire(_Atomic uint32_t *lock) {
     if (hak_lock_try(lock)) return;
-    /* acquire: as in hak_lock_try.  The word stays 2: others may wait too. */
-    while (atomic_exchange_explicit(lock, 2, memory_order_acquire) != 0) {
-        hak_syscall4(SYS_futex, (long)lock, LOCK_FUTEX_WAIT, 2, 0);
+    uint32_t mine = hak_fork_generation() << 2;
+    while (lock_is_held(atomic_exchange_explicit(lock, mine | 2, memory_order_acquire), mine)) {
+        hak_syscall4(SYS_futex, (long)lock, LOCK_FUTEX_WAIT, mine | 2, 0);
     }
 }
 
 void hak_lock_release(_Atomic uint32_t *lock) {
-    /* release: pairs with the acquire of the next holder */
-    if (atomic_exchange_explicit(lock, 0, memory_order_release) == 2) {
+    uint32_t mine = hak_fork_generation() << 2;
+    if ((atomic_exchange_explicit(lock, mine, memory_order_release) & 3) == 2) {
         hak_syscall3(SYS_futex, (long)lock, LOCK_FUTEX_WAKE, 1);
     }
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * A mutual-exclusion lock in one word, on futex(2): 0 free, 1 held, 2 held and waited for.  Used by
- * first-class and fallback heaps only; nothing else in the allocator waits.
+ * A mutual-exclusion lock in one word, on futex(2).  Used by first-class and fallback heaps only;
+ * nothing else in the allocator waits.
  *
- * A word of 0 is a free lock, so a forked child may store 0 to take it from a thread that is gone.
+ * A word of 0 is a free lock.  One that was held when the process was forked is free in the child:
+ * the word says in which process it was taken (P1).
  */
 #ifndef HAK_OS_LOCK_H
 #define HAK_OS_LOCK_H
@@ -12,13 +13,8 @@
 
 #include <stdatomic.h>
 
-HAK_INLINE bool hak_lock_try(_Atomic uint32_t *lock) {
-    uint32_t none = 0;
-    /* acquire: pairs with the release in hak_lock_release */
-    return atomic_compare_exchange_strong_explicit(lock, &none, 1, memory_order_acquire,
-                                                   memory_order_relaxed);
-}
-
+/* False: somebody has it. */
+bool hak_lock_try(_Atomic uint32_t *lock);
 void hak_lock_acquire(_Atomic uint32_t *lock);
 void hak_lock_release(_Atomic uint32_t *lock);
 

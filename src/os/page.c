@@ -57,13 +57,20 @@ static bool page_madvise(void *start, size_t bytes, int advice, hak_count_t *cou
     return false;
 }
 
+/* Unmaps what was mapped in excess.  If the kernel refuses (the process is at its limit of mappings)
+ * it stays, untouched: address space is lost, not memory. */
+static void page_unmap_excess(void *start, size_t bytes) {
+    if (page_munmap(start, bytes)) return;
+    hak_counter_add(&hak_counters.mapped_bytes, bytes);
+    hak_counter_add(&hak_counters.lost_bytes, bytes);
+}
+
 static void page_account(enum hak_page_use use, size_t bytes) {
     hak_counter_add(&hak_counters.mapped_bytes, bytes);
     if (use == HAK_PAGE_META) hak_counter_add(&hak_counters.metadata_bytes, bytes);
 }
 
-/* Maps more than is needed and returns the ends.  If an end can't be returned (the process is at
- * its limit of mappings) it stays mapped, untouched: address space is lost, not memory. */
+/* Maps more than is needed and returns the ends. */
 static void *page_map_trimmed(size_t bytes, size_t alignment) {
     size_t page = hak_page_bytes();
     if (bytes + alignment < bytes) return NULL;
@@ -72,8 +79,8 @@ static void *page_map_trimmed(size_t bytes, size_t alignment) {
     char *aligned = (char *)hak_align_up((uintptr_t)start, alignment);
     size_t before = (size_t)(aligned - start);
     size_t after = alignment - page - before;
-    if (before) page_munmap(start, before);
-    if (after) page_munmap(aligned + bytes, after);
+    if (before) page_unmap_excess(start, before);
+    if (after) page_unmap_excess(aligned + bytes, after);
     return aligned;
 }
 
@@ -84,7 +91,7 @@ void *hak_page_map(size_t bytes, size_t alignment, enum hak_page_use use) {
     char *start = page_mmap(where, bytes, PROT_READ | PROT_WRITE, 0);
     if (!start) return NULL;
     if ((uintptr_t)start & (alignment - 1)) {
-        if (!page_munmap(start, bytes)) page_account(use, bytes);
+        page_unmap_excess(start, bytes);
         start = page_map_trimmed(bytes, alignment);
         if (!start) return NULL;
     }

@@ -4,8 +4,9 @@
  *
  * Invariants
  *   1. No lock is taken and nothing is waited for, in the parent or the child (P1).
- *   2. The key's destructor re-arms itself until the last round, so that destructors of other keys
- *      still find the thread's heap (reliability: a thread may allocate in any of them).
+ *   2. A thread whose `ended` has been called may ask for it again, from another destructor, as long
+ *      as there is a round of destructors to come (POSIX promises
+ *      PTHREAD_DESTRUCTOR_ITERATIONS).
  *
  * Concurrency: thread_key and fork_state are atomic; each says its order where it is used.
  */
@@ -26,16 +27,11 @@
 static _Atomic unsigned thread_key;
 static void (*_Atomic thread_ended)(void *);
 
-/* Rounds that this thread's destructor has seen.  Zero at start, like
- * all thread-local data here. */
+/* Calls of this thread's destructor, one a round.  Zero at start, like all thread-local data here. */
 static __thread unsigned thread_round __attribute__((tls_model("initial-exec")));
 
 static void thread_destructor(void *value) {
-    unsigned key = atomic_load_explicit(&thread_key, memory_order_relaxed);
-    if (++thread_round < PTHREAD_DESTRUCTOR_ITERATIONS &&
-        pthread_setspecific(key - 1, value) == 0) {
-        return;
-    }
+    thread_round++;
     atomic_load_explicit(&thread_ended, memory_order_relaxed)(value);
 }
 
@@ -51,6 +47,10 @@ static unsigned thread_make_key(void) {
     return expected;
 }
 
+bool hak_thread_ends_later(void) {
+    return thread_round < PTHREAD_DESTRUCTOR_ITERATIONS - 1;
+}
+
 bool hak_thread_at_end(void (*ended)(void *), void *value) {
     atomic_store_explicit(&thread_ended, ended, memory_order_relaxed);
     unsigned key = atomic_load_explicit(&thread_key, memory_order_relaxed);
@@ -63,22 +63,26 @@ bool hak_thread_is_first(void) {
 }
 
 /* The wiped page's first word: FORK_KNOWN in a process that has been set up, 0 in a new child,
- * FORK_BUSY while one thread of the child sets it up.  Where the kernel can't wipe (before 4.14,
- * some emulators), the word is an ordinary one and a child handler of pthread_atfork clears it. */
+ * FORK_BUSY while one thread of the child sets it up.  Its second word: the process's generation, 0
+ * in a new child until somebody asks.  Where the kernel can't wipe (before 4.14,
+ * some emulators), the words are ordinary ones and a child handler of pthread_atfork clears them. */
 enum { FORK_NEW, FORK_BUSY, FORK_KNOWN };
 
 static _Atomic(_Atomic unsigned *) fork_state;
-static _Atomic unsigned fork_plain_state;
+static _Atomic unsigned fork_plain_state[2];
+/* atomic, relaxed: the generation of this process, or of the one that it was forked from */
+static _Atomic unsigned fork_last_generation;
 
 static void fork_in_child(void) {
-    atomic_store_explicit(&fork_plain_state, FORK_NEW, memory_order_relaxed);
+    atomic_store_explicit(&fork_plain_state[1], 0, memory_order_relaxed);
+    atomic_store_explicit(&fork_plain_state[0], FORK_NEW, memory_order_relaxed);
 }
 
 void hak_fork_arm(void) {
     if (atomic_load_explicit(&fork_state, memory_order_acquire)) return;
     _Atomic unsigned *state = hak_page_map_wiped();
     bool wiped = state != NULL;
-    if (!wiped) state = &fork_plain_state;
+    if (!wiped) state = fork_plain_state;
     atomic_store_explicit(state, FORK_KNOWN, memory_order_relaxed);
     _Atomic unsigned *expected = NULL;
     /* release: pairs with the acquire loads of fork_state, which then see FORK_KNOWN */
@@ -107,4 +111,19 @@ bool hak_fork_begin(void) {
 void hak_fork_done(void) {
     _Atomic unsigned *state = atomic_load_explicit(&fork_state, memory_order_acquire);
     atomic_store_explicit(state, FORK_KNOWN, memory_order_release);
+}
+
+uint32_t hak_fork_generation(void) {
+    _Atomic unsigned *state = atomic_load_explicit(&fork_state, memory_order_acquire);
+    if (!state) return 0;
+    unsigned generation = atomic_load_explicit(&state[1], memory_order_relaxed);
+    if (hak_likely(generation != 0)) return generation;
+    /* Noted in ordinary memory first: a child that is forked in between takes a higher one. */
+    unsigned next = atomic_load_explicit(&fork_last_generation, memory_order_relaxed) + 1;
+    atomic_store_explicit(&fork_last_generation, next, memory_order_relaxed);
+    if (!atomic_compare_exchange_strong_explicit(&state[1], &generation, next, memory_order_relaxed,
+                                                 memory_order_relaxed)) {
+        return generation; /* another thread was first */
+    }
+    return next;
 }

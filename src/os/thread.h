@@ -7,10 +7,13 @@
 
 #include "base/base.h"
 
-/* Asks that `ended(value)` be called when the calling thread ends, after the other thread-specific
- * destructors have run (the last of PTHREAD_DESTRUCTOR_ITERATIONS rounds).  `value` is not NULL.
- * False: it will not be called (no key left).  May allocate: call it when malloc works. */
+/* Asks that `ended(value)` be called when the calling thread ends, among the destructors of other
+ * thread-specific data: some of those run later, and may ask again.  `value` is not NULL.  False: it
+ * will not be called (no key left).  May allocate: call it when malloc works. */
 bool hak_thread_at_end(void (*ended)(void *), void *value);
+
+/* Would it be called if the calling thread asked now?  False only near the thread's very end. */
+bool hak_thread_ends_later(void);
 
 /* A word that differs between any two living threads of a process: the thread pointer. */
 HAK_INLINE uintptr_t hak_thread_self(void) {
@@ -27,6 +30,10 @@ bool hak_fork_pending(void);
  * in one thread only; then hak_fork_done() must follow. */
 bool hak_fork_begin(void);
 void hak_fork_done(void);
+
+/* A number that tells this process from all those that it was forked from.  0: before
+ * hak_fork_arm. */
+uint32_t hak_fork_generation(void);
 
 /* Arms the detection.  Idempotent; called before the first heap is made. */
 void hak_fork_arm(void);

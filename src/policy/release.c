@@ -36,7 +36,7 @@ void hak_release_tick(struct hak_heap *heap) {
         hak_bin_idle(heap);
         hak_remote_send_all(heap);
         hak_adopt_idle();
-        hak_fallback_idle();
+        hak_locked_idle();
     }
     int64_t delay = hak_option_int(HAK_OPTION_PURGE_DELAY_MS);
     if (delay < 0) return;
@@ -52,6 +52,6 @@ void hak_release_tick(struct hak_heap *heap) {
 size_t hak_release_all(void) {
     atomic_store_explicit(&hak_purge_noted_ms, (uint32_t)hak_clock_ms(), memory_order_relaxed);
     hak_adopt_collect();
-    hak_fallback_collect();
+    hak_locked_collect();
     return hak_purge_all();
 }

@@ -16,6 +16,10 @@
 #define HAK_CLASSES          92u                /* classes 1 to HAK_CLASSES */
 #define HAK_CLASS_SINGLE_MAX ((size_t)32 << 10) /* above: one block a slab */
 
+/* Up to here malloc and free use a bin without entering the heap's slow path (H5). */
+#define HAK_FAST_MAX     ((size_t)8 << 10)
+#define HAK_FAST_CLASSES 56u
+
 struct hak_class {
     uint32_t block_bytes;
     uint32_t inverse;  /* ceil(2^32 / block_bytes): see hak_class_divides */

@@ -98,6 +98,7 @@ bool hak_slab_carve(struct hak_slab *slab, unsigned max, uintptr_t mark, struct 
     if (count > left) count = left;
 
     slab->used += count;
+    hak_order_stores(); /* H3 */
     /* relaxed: other threads judge their pointers by it (check/verify.c) */
     __atomic_store_n(&slab->carved, slab->carved + count, __ATOMIC_RELAXED);
     char *block = slab->base + offset;

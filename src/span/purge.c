@@ -57,7 +57,10 @@ size_t hak_purge_some(uint32_t age_ms, uint32_t regions) {
     for (uint32_t step = 0; step < count && regions; step++) {
         uint32_t index = hak_region_step(start, step, count);
         struct hak_region *region = hak_region_at(index);
-        if (!region || !atomic_load_explicit(&region->dirty_slots, memory_order_relaxed)) continue;
+        if (!region || !hak_region_slots(region) ||
+            !atomic_load_explicit(&region->dirty_slots, memory_order_relaxed)) {
+            continue;
+        }
         purged += purge_region(region, age_ms);
         regions--;
         atomic_store_explicit(&purge_cursor, index + 1, memory_order_relaxed);

@@ -192,7 +192,11 @@ static struct hak_superslab *region_try(struct hak_region *region, unsigned coun
         if (atomic_compare_exchange_weak_explicit(&region->free_slots, &free,
                                                   free & ~hak_bits_run((unsigned)first, count),
                                                   memory_order_acquire, memory_order_relaxed)) {
-            return &region->superslab[first];
+            if (hak_likely(hak_region_slots(region) != 0)) return &region->superslab[first];
+            /* R1: it has become a dedicated one meanwhile, that could not be unmapped */
+            atomic_fetch_or_explicit(&region->free_slots, hak_bits_run((unsigned)first, count),
+                                     memory_order_release);
+            return NULL;
         }
     }
 }

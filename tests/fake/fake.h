@@ -90,6 +90,7 @@ struct fake_thread {
     struct hak_tls tls;    /* while another one runs */
     void (*ended)(void *); /* hak_thread_at_end */
     void *value;
+    unsigned ends; /* calls of fake_thread_end */
 };
 
 /* Goes on as another thread: a zeroed one is new.  Returns the one that ran until now. */

@@ -180,10 +180,9 @@ static size_t page_find(size_t bytes, size_t alignment) {
 }
 
 static void page_open(size_t offset, size_t bytes) {
+    char *start = page_base() + offset;
     page_mark(offset, bytes, true);
-    if (mprotect(page_base() + offset, bytes, PROT_READ | PROT_WRITE) != 0) {
-        page_misuse("mprotect failed", page_base() + offset, bytes);
-    }
+    if (mprotect(start, bytes, PROT_READ | PROT_WRITE) != 0) page_misuse("mprotect", start, bytes);
 }
 
 static void page_close(size_t offset, size_t bytes) {
@@ -203,12 +202,10 @@ static bool page_called(enum fake_call call) {
     if (!(kinds & FAKE_BIT(call))) return true;
     unsigned long seen = atomic_fetch_add_explicit(&page_fail_seen, 1, memory_order_relaxed) + 1;
     unsigned long first = atomic_load_explicit(&page_fail_first, memory_order_relaxed);
-    if (seen < first ||
-        seen - first >= atomic_load_explicit(&page_fail_count, memory_order_relaxed)) {
-        return true;
-    }
-    atomic_fetch_add_explicit(&page_fail_done, 1, memory_order_relaxed);
-    return false;
+    unsigned long count = atomic_load_explicit(&page_fail_count, memory_order_relaxed);
+    bool fails = seen >= first && seen - first < count;
+    if (fails) atomic_fetch_add_explicit(&page_fail_done, 1, memory_order_relaxed);
+    return !fails;
 }
 
 static void page_note(enum fake_call call, void *start, size_t bytes, bool worked) {
@@ -276,8 +273,7 @@ static bool page_purge(void *start, size_t bytes) {
     bool worked = page_called(FAKE_PURGE);
     page_result(worked, &hak_counters.os_madvise_dontneed, &hak_counters.os_madvise_failed);
     page_note(FAKE_PURGE, start, bytes, worked);
-    if (!worked)
-        return false; /* the contents stay, so that who takes them for zeros is found out */
+    if (!worked) return false; /* the contents stay: who takes them for zeros is found out */
     madvise(start, bytes, MADV_DONTNEED);
     hak_counter_add(&hak_counters.purged_bytes, bytes);
     return true;
@@ -318,7 +314,7 @@ static void page_transfer(char *from, size_t from_bytes, char *to, size_t to_byt
     }
 }
 
-/* A move that fails: that of a block in a region as before Linux 5.7, the others for want of memory. */
+/* A move that fails: out of a region as before Linux 5.7, the others for want of memory. */
 static enum hak_page_moved page_move(void *from, size_t from_bytes, void *to, size_t to_bytes,
                                      bool keep_from) {
     size_t offset = page_offset(from, from_bytes, "move of what is not mapped");

@@ -39,8 +39,13 @@ bool hak_thread_at_end(void (*ended)(void *), void *value) {
     return true;
 }
 
+bool hak_thread_ends_later(void) {
+    return thread_current()->ends < 3;
+}
+
 void fake_thread_end(void) {
     struct fake_thread *thread = thread_current();
+    thread->ends++;
     if (thread->ended) thread->ended(thread->value);
     thread->ended = NULL;
 }
@@ -56,7 +61,14 @@ bool hak_thread_is_first(void) {
     return thread_current() == atomic_load_explicit(&fork_thread, memory_order_relaxed);
 }
 
+static _Atomic uint32_t fork_generation = 1;
+
+uint32_t hak_fork_generation(void) {
+    return atomic_load_explicit(&fork_generation, memory_order_relaxed);
+}
+
 void fake_fork(void) {
+    atomic_fetch_add(&fork_generation, 1);
     atomic_store_explicit(&fork_thread, thread_current(), memory_order_relaxed);
     atomic_store_explicit(&fork_new, true, memory_order_relaxed);
 }

@@ -54,8 +54,8 @@ bool life_has_proc(void);
 size_t life_resident_kib(void);
 size_t life_status_kib(const char *field);
 
-/* The exit status of a test that has looked at resident memory.  Under an emulator, whose own memory
- * is part of the figure, the rest has passed, and the test counts as skipped. */
+/* The exit status of a test that has looked at resident memory.  Under an emulator, whose own
+ * memory is part of the figure, the rest has passed, and the test counts as skipped. */
 int life_verdict(bool too_much);
 
 /* Does an emulator stand in for the kernel (scripts/qemu-user)? */

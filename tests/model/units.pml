@@ -25,7 +25,8 @@
  *   BUG_EMPTY     a superslab seen full of free units is taken by a store
  *   BUG_HIDE      a hint is cleared without looking again
  *   BUG_DIRTY     dirty bits are set after the units are given back
- *   BUG_HINT      after a purge only what is free and dirty is hinted at again
+ *   BUG_HINT      what is dirty is hinted at before it is free, not after
+ *   BUG_FRESH     the rest of a fresh superslab that is dirty is not hinted at
  *   BUG_RESIZED   the size of a region is not looked at again when its slots are claimed
  */
 #ifdef REGIONS
@@ -177,7 +178,8 @@ inline create_region(slot) {
     fi
 }
 
-/* Says that there may be something to purge, before it can be. */
+/* Says that there is something to purge, after it has become free: a purge that clears the hint and
+ * finds it claimed would forget it. */
 inline hint_dirty(slot) {
 #ifdef REGIONS
     skip
@@ -188,11 +190,23 @@ inline hint_dirty(slot) {
 
 /* hak_region_release */
 inline release_slot(slot) {
-    hint_dirty(slot);
+    hints = dirty_units[slot];
+#ifdef BUG_HINT
+    if
+    :: hints -> hint_dirty(slot)
+    :: else
+    fi;
+#endif
     d_step {
         disown(slot, FULL);
         free_slots = free_slots | (1 << slot)
     }
+#ifndef BUG_HINT
+    if
+    :: hints -> hint_dirty(slot)
+    :: else
+    fi
+#endif
 }
 
 /* superslab_give */
@@ -268,7 +282,16 @@ inline claim_units(slot, units, want) {
                 disown(slot, left);
                 free_units[slot] = left
             }
-            partial_slots = partial_slots | (1 << slot)
+            if
+            :: left != 0 -> partial_slots = partial_slots | (1 << slot)
+            :: else
+            fi;
+#ifndef BUG_FRESH
+            if
+            :: left & dirty_units[slot] -> hint_dirty(slot)
+            :: else
+            fi
+#endif
         :: else
         fi
     :: else
@@ -298,11 +321,21 @@ inline use_units() {
 #ifdef BUG_DIRTY
             want = units;
             give(slot, units);
-            dirty_units[slot] = dirty_units[slot] | want
+            dirty_units[slot] = dirty_units[slot] | want;
 #else
             dirty_units[slot] = dirty_units[slot] | units;
+#ifdef BUG_HINT
             hint_dirty(slot);
             give(slot, units)
+#else
+            give(slot, units);
+#endif
+#endif
+#ifndef BUG_HINT
+            if
+            :: !(dirty_slots & (1 << slot)) -> hint_dirty(slot)
+            :: else
+            fi
 #endif
         :: true /* kept for ever */
         fi
@@ -365,8 +398,8 @@ inline purge_slot() {
     fi
 }
 
-/* purge_region of slot 0.  The hint is cleared first, and set again if anything is dirty still: it
- * may be free soon. */
+/* purge_region of slot 0.  The hint is cleared first, and set again if anything is dirty and free
+ * still: what is claimed gets its hint when it is given back. */
 inline purge() {
     slot = 0;
     d_step {
@@ -379,11 +412,11 @@ inline purge() {
         :: free_slots & 1 -> purge_slot()
         :: else -> purge_units()
         fi;
-#ifdef BUG_HINT
         seen = free_units[0];
-#else
-        seen = FULL;
-#endif
+        if
+        :: free_slots & 1 -> seen = FULL
+        :: else
+        fi;
         if
         :: seen & dirty_units[0] -> hint_dirty(0)
         :: else

@@ -47,7 +47,8 @@ static void test_hits_checked(void **state) {
     check_hits("checked");
 }
 
-/* All-zero thread-local data: a new thread, and a thread whose heap is gone. */
+/* All-zero thread-local data: a new thread, and a thread whose heap is gone; that takes a heap again
+ * as long as a destructor is to come that parks it, and nothing is kept for it later. */
 static void test_without_a_heap(void **state) {
     (void)state;
     static struct fake_thread other;
@@ -55,10 +56,15 @@ static void test_without_a_heap(void **state) {
         hak_free(NULL);
         void *block = hak_malloc(100);
         engine_fill(block, 100, 1);
-        fake_thread_end();
-        assert_int_equal(hak_tls.state, HAK_TLS_EXITED);
+        for (int end = 0; end < 3; end++) {
+            fake_thread_end();
+            assert_int_equal(hak_tls.state, HAK_TLS_EXITED);
+            hak_free(NULL);
+            hak_free(hak_malloc(100));
+            assert_int_equal(hak_tls.state, end < 2 ? HAK_TLS_READY : HAK_TLS_EXITED);
+        }
         void *late = hak_malloc(100), *later = hak_malloc(5000);
-        assert_int_equal(hak_tls.state, HAK_TLS_EXITED); /* nothing is kept for the thread */
+        assert_int_equal(hak_tls.state, HAK_TLS_EXITED);
         assert_null(hak_tls.heap);
         engine_fill(late, 100, 2);
         engine_fill(later, 5000, 3);

@@ -96,21 +96,19 @@ static void test_drain_is_bounded(void **state) {
     static struct hak_block *block[MANY];
     for (int i = 0; i < MANY; i++) block[i] = take(owner, 1 + (unsigned)i % 5);
     hak_bin_flush_all(owner);
-    assert_false(hak_remote_drain(owner, true));
+    assert_false(hak_remote_drain(owner, 2));
     for (int i = 0; i < MANY; i++) hak_remote_free_now(block[i], hak_map_tag(block[i]));
     for (unsigned left = MANY; left;) {
         uint64_t before = owner->counts.remote_drained;
-        assert_true(hak_remote_drain(owner, true));
+        assert_true(hak_remote_drain(owner, 2));
         unsigned drained = (unsigned)(owner->counts.remote_drained - before);
         assert_int_equal(drained, hak_min_size(left, HAK_BATCH_MAX)); /* H6 */
         left -= drained;
         assert_int_equal(hak_remote_waiting(owner), left != 0);
         engine_check_heaps();
-        if (left) continue;
-        assert_int_equal(atomic_load(&owner->pending_bytes), 0);
-        assert_int_equal(atomic_load(&owner->inbox_bytes), 0);
+        if (!left) assert_int_equal(atomic_load(&owner->inbox_bytes), 0);
     }
-    assert_false(hak_remote_drain(owner, true));
+    assert_false(hak_remote_drain(owner, 2));
     hak_bin_flush_all(owner);
     engine_check_empty();
 }
@@ -122,11 +120,11 @@ static void test_second_chain_waits(void **state) {
     static struct hak_block *block[200];
     for (int i = 0; i < 200; i++) block[i] = take(owner, 2);
     for (int i = 0; i < 100; i++) hak_remote_free_now(block[i], hak_map_tag(block[i]));
-    hak_remote_drain(owner, true);
-    assert_int_equal(atomic_load(&owner->pending_bytes), 36 * 32);
+    hak_remote_drain(owner, 2);
+    assert_int_equal(atomic_load(&owner->inbox_bytes), 36 * 32);
     for (int i = 100; i < 200; i++) hak_remote_free_now(block[i], hak_map_tag(block[i]));
-    assert_int_equal(atomic_load(&owner->inbox_bytes), 100 * 32);
-    while (hak_remote_drain(owner, true)) {
+    assert_int_equal(atomic_load(&owner->inbox_bytes), 136 * 32);
+    while (hak_remote_drain(owner, 2)) {
     }
     assert_int_equal(owner->counts.remote_drained, 200);
     hak_bin_flush_all(owner);
@@ -144,12 +142,12 @@ static void test_forwarded(void **state) {
     hak_heap_slab_remove(old, slab);
     hak_slab_retag(slab, new->id);
     hak_heap_slab_add(new, slab);
-    assert_true(hak_remote_drain(old, true));
+    assert_true(hak_remote_drain(old, 2));
     assert_int_equal(old->counts.forwarded, 1);
     assert_false(hak_remote_waiting(new)); /* in the outbox */
     hak_remote_send_all(old);
     assert_ptr_equal(atomic_load(&new->inbox), block);
-    assert_true(hak_remote_drain(new, true));
+    assert_true(hak_remote_drain(new, 2));
     hak_bin_flush_all(new);
     engine_check_empty();
 }
@@ -178,7 +176,7 @@ static void test_marks(void **state) {
     assert_true(hak_block_is_sealed(a, owner->mark));
     assert_true(hak_block_is_sealed(b, owner->mark));
     hak_remote_send_all(other);
-    hak_remote_drain(owner, true);
+    hak_remote_drain(owner, 2);
     engine_check_heaps();
 }
 
@@ -213,7 +211,7 @@ static void test_threads(void **state) {
     hak_bin_flush_all(receiver);
     for (int i = 0; i < SENDERS; i++) pthread_create(&thread[i], NULL, send, sender_heap[i]);
     while (receiver->counts.remote_drained < SENDERS * BLOCKS) {
-        hak_remote_drain(receiver, true);
+        hak_remote_drain(receiver, 2);
         hak_bin_flush(receiver, 1 + (unsigned)receiver->counts.flushed % 30, 0, HAK_BATCH_MAX);
     }
     for (int i = 0; i < SENDERS; i++) pthread_join(thread[i], NULL);

@@ -92,7 +92,7 @@ static void test_purge(void **state) {
     assert_int_equal(read_count(&hak_counters.os_madvise_dontneed), 1);
     assert_int_equal(read_count(&hak_counters.purged_bytes), 3 * page);
     assert_true(hak_page_unmap(start, 8 * page, HAK_PAGE_HEAP));
-    if (unit_emulated()) return; /* its madvise always works */
+    if (unit_emulated()) return;               /* its madvise always works */
     assert_false(hak_page_purge(start, page)); /* nothing there */
     assert_int_equal(read_count(&hak_counters.os_madvise_failed), 1);
 }
