@@ -44,8 +44,8 @@ static bool slow_ready(struct hak_tls *tls) {
 }
 
 /* The same for an allocation: a thread that allocates in destructors, after its heap was parked,
- * takes a heap again.  (Not for a free: libc frees what it holds for a thread when no destructor will
- * be called any more.) */
+ * takes a heap again.  (Not for a free: libc frees what it holds for a thread when no destructor
+ * will be called any more.) */
 static bool slow_ready_to_take(struct hak_tls *tls) {
     if (tls->state == HAK_TLS_EXITED && hak_thread_ends_later()) return slow_attach(tls);
     return slow_ready(tls);
@@ -248,6 +248,10 @@ void hak_slow_free(void *pointer, uint64_t class_words) {
     struct hak_tls *tls = &hak_tls;
     uint32_t tag = (uint32_t)class_words ^ tls->tag;
     if (hak_likely(slow_free_checked(tls, pointer, tag))) return;
+    if (hak_likely(class_words - 2 <= 2 * HAK_CLASSES - 2)) {
+        slow_push_large(tls, class_words, pointer); /* fast mode, and too large for the fast path */
+        return;
+    }
     /* not `tag`: a signal handler may have opened the doors since class_words was made */
     slow_free_rest(pointer, hak_map_tag(pointer));
 }
@@ -255,8 +259,11 @@ void hak_slow_free(void *pointer, uint64_t class_words) {
 void hak_slow_free_sized(void *pointer, size_t size, const char *function) {
     struct hak_tls *tls = &hak_tls;
     uint32_t tag = (uintptr_t)pointer >> HAK_ADDRESS_BITS ? 0 : hak_map_tag(pointer);
-    uint32_t class_bytes = tag == HAK_TAG_HUGE ? 0 : hak_class_table[hak_tag_class(tag)].block_bytes;
-    if (hak_likely(size <= class_bytes) && hak_likely(slow_free_checked(tls, pointer, tag))) return;
+    unsigned class = tag == HAK_TAG_HUGE ? 0 : hak_tag_class(tag);
+    if (hak_likely(size <= hak_class_table[class].block_bytes) &&
+        hak_likely(slow_free_checked(tls, pointer, tag))) {
+        return;
+    }
     if (!pointer) return;
     struct hak_finding finding = hak_verify(pointer);
     if (finding.verdict != HAK_POINTER_VALID) {

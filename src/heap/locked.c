@@ -78,7 +78,7 @@ struct hak_block *hak_fallback_take(unsigned class, bool *zeroed) {
     return block;
 }
 
-/* ---- What was freed to heaps that may never be asked again ------------------------------------- */
+/* ---- What was freed to heaps that may never be asked again ----------------------------------- */
 
 void hak_locked_relieve(struct hak_heap *heap) {
     if (!hak_remote_is_crowded(heap) || !locked_try(heap)) return;

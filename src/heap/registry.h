@@ -32,8 +32,9 @@ uint32_t hak_registry_count(void);
 
 void hak_registry_park(uint32_t id, enum hak_parked kind);
 
-/* Claims one parked heap, for this process (heap->process); the search starts at the chunk of `after`, so that a caller that passes
- * the last result sees all of them in turn.  NULL: there is none. */
+/* Claims one parked heap, for this process (heap->process); the search starts at the
+ * chunk of `after`, so that a caller that passes the last result sees all of them in
+ * turn.  NULL: there is none. */
 struct hak_heap *hak_registry_claim_any(enum hak_parked kind, uint32_t after);
 
 /* Claims this heap if it is parked. */

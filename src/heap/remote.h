@@ -26,8 +26,8 @@ void hak_remote_free_now(struct hak_block *block, uint32_t tag);
 /* Sends everything in the outboxes. */
 void hak_remote_send_all(struct hak_heap *heap);
 
-/* Takes up to 64 blocks from the inbox: those of `class` into its bin, the others to their slabs.  (A
- * signal handler must not touch bins of other classes than it asks for; and the bins of a parked
+/* Takes up to 64 blocks from the inbox: those of `class` into its bin, the others to their slabs.
+ * (A signal handler must not touch bins of other classes than it asks for; and the bins of a parked
  * heap stay empty: class 0.)  False: there were none. */
 bool hak_remote_drain(struct hak_heap *heap, unsigned class);
 

@@ -57,8 +57,8 @@ static bool page_madvise(void *start, size_t bytes, int advice, hak_count_t *cou
     return false;
 }
 
-/* Unmaps what was mapped in excess.  If the kernel refuses (the process is at its limit of mappings)
- * it stays, untouched: address space is lost, not memory. */
+/* Unmaps what was mapped in excess.  If the kernel refuses (the process is at its limit of
+ * mappings) it stays, untouched: address space is lost, not memory. */
 static void page_unmap_excess(void *start, size_t bytes) {
     if (page_munmap(start, bytes)) return;
     hak_counter_add(&hak_counters.mapped_bytes, bytes);

@@ -4,8 +4,8 @@
  *
  * Invariants
  *   1. No lock is taken and nothing is waited for, in the parent or the child (P1).
- *   2. A thread whose `ended` has been called may ask for it again, from another destructor, as long
- *      as there is a round of destructors to come (POSIX promises
+ *   2. A thread whose `ended` has been called may ask for it again, from another destructor, as
+ *      long as there is a round of destructors to come (POSIX promises
  *      PTHREAD_DESTRUCTOR_ITERATIONS).
  *
  * Concurrency: thread_key and fork_state are atomic; each says its order where it is used.
@@ -27,7 +27,8 @@
 static _Atomic unsigned thread_key;
 static void (*_Atomic thread_ended)(void *);
 
-/* Calls of this thread's destructor, one a round.  Zero at start, like all thread-local data here. */
+/* Calls of this thread's destructor, one a round.  Zero at start, like
+ * all thread-local data here. */
 static __thread unsigned thread_round __attribute__((tls_model("initial-exec")));
 
 static void thread_destructor(void *value) {
@@ -64,8 +65,8 @@ bool hak_thread_is_first(void) {
 
 /* The wiped page's first word: FORK_KNOWN in a process that has been set up, 0 in a new child,
  * FORK_BUSY while one thread of the child sets it up.  Its second word: the process's generation, 0
- * in a new child until somebody asks.  Where the kernel can't wipe (before 4.14,
- * some emulators), the words are ordinary ones and a child handler of pthread_atfork clears them. */
+ * in a new child until somebody asks.  Where the kernel can't wipe (before 4.14, some emulators),
+ * the words are ordinary ones and a child handler of pthread_atfork clears them. */
 enum { FORK_NEW, FORK_BUSY, FORK_KNOWN };
 
 static _Atomic(_Atomic unsigned *) fork_state;

@@ -8,8 +8,8 @@
 #include "base/base.h"
 
 /* Asks that `ended(value)` be called when the calling thread ends, among the destructors of other
- * thread-specific data: some of those run later, and may ask again.  `value` is not NULL.  False: it
- * will not be called (no key left).  May allocate: call it when malloc works. */
+ * thread-specific data: some of those run later, and may ask again.  `value` is not NULL.  False:
+ * it will not be called (no key left).  May allocate: call it when malloc works. */
 bool hak_thread_at_end(void (*ended)(void *), void *value);
 
 /* Would it be called if the calling thread asked now?  False only near the thread's very end. */

@@ -47,8 +47,8 @@ static void test_hits_checked(void **state) {
     check_hits("checked");
 }
 
-/* All-zero thread-local data: a new thread, and a thread whose heap is gone; that takes a heap again
- * as long as a destructor is to come that parks it, and nothing is kept for it later. */
+/* All-zero thread-local data: a new thread, and a thread whose heap is gone; that takes a heap
+ * again as long as a destructor is to come that parks it, and nothing is kept for it later. */
 static void test_without_a_heap(void **state) {
     (void)state;
     static struct fake_thread other;

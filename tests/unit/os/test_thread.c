@@ -72,7 +72,8 @@ static void *thread_with_other_key(void *argument) {
     return plain_thread(argument);
 }
 
-/* Each time that it is asked for, it comes, also if another key's destructors run before or after. */
+/* Each time that it is asked for, it comes, also if another key's
+ * destructors run before or after. */
 static void test_among_other_destructors(void **state) {
     (void)state;
     int value;
