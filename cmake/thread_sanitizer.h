@@ -4,7 +4,7 @@
  *
  * The sanitizer's run-time drops what it knows of a thread in the last round of pthread key
  * destructors, at a moment that depends on which key is older; an instrumented atomic step after
- * that ends the process.  So what we do in the last round is done in the one before it.
+ * that ends the process.  So we and our tests count on one round less.
  */
 #ifndef HAK_CMAKE_THREAD_SANITIZER_H
 #define HAK_CMAKE_THREAD_SANITIZER_H

@@ -31,4 +31,14 @@ HAK_INLINE unsigned hak_bits_run_length(uint64_t word, unsigned first) {
     return rest ? (unsigned)__builtin_ctzll(rest) : 64;
 }
 
+/* The length of the longest run of set bits. */
+HAK_INLINE unsigned hak_bits_longest_run(uint32_t word) {
+    unsigned length = 0;
+    while (word) {
+        word &= word << 1; /* each run loses one */
+        length++;
+    }
+    return length;
+}
+
 #endif

@@ -13,6 +13,8 @@
 #include <errno.h>
 #include <sys/mman.h>
 
+#define PAGE_NO_ADVICE (-1)
+
 #ifndef MREMAP_DONTUNMAP
 #define MREMAP_DONTUNMAP 4
 #endif
@@ -152,7 +154,12 @@ void *hak_page_map_wiped(void) {
     size_t bytes = hak_page_bytes();
     void *page = hak_page_map(bytes, bytes, HAK_PAGE_META);
     if (!page) return NULL;
-    if (hak_syscall3(SYS_madvise, (long)page, (long)bytes, MADV_WIPEONFORK) == 0) return page;
+    /* qemu-user says yes to all advice and takes none: what doesn't refuse an unknown one is not
+     * believed. */
+    if (hak_syscall3(SYS_madvise, (long)page, (long)bytes, MADV_WIPEONFORK) == 0 &&
+        page_failed(hak_syscall3(SYS_madvise, (long)page, (long)bytes, PAGE_NO_ADVICE))) {
+        return page;
+    }
     hak_page_unmap(page, bytes, HAK_PAGE_META);
     return NULL;
 }

@@ -22,7 +22,8 @@
 
 struct hak_region {
     _Atomic uint64_t free_slots;      /* atomic: set = free */
-    _Atomic uint64_t partial_slots;   /* atomic, hint: in pieces, with a free unit */
+    /* atomic, hints: in pieces, with n + 1 free units in a row */
+    _Atomic uint64_t roomy_slots[HAK_SUPERSLAB_UNITS];
     _Atomic uint64_t dirty_slots;     /* atomic, hint: something to purge */
     char *base;                       /* R1 */
     size_t bytes;                     /* R1: mapped size; 0 = retired */

@@ -14,7 +14,7 @@
  *
  * Concurrency: callable from any thread, no locks.  Claims are compare-and-swap with acquire, which
  * pairs with the release with which units and slots are given back.  dirty_units of a free unit
- * changes only under a claim of it, or before it is given back.  partial_slots and dirty_slots are
+ * changes only under a claim of it, or before it is given back.  roomy_slots and dirty_slots are
  * hints: a set bit may be stale, a missing one is repaired by the next unit freed there.
  *
  * Not here: what is in a unit (slab/), in a huge block (large/); when to purge (policy/).
@@ -55,7 +55,7 @@ struct hak_superslab {
 _Static_assert(sizeof(struct hak_superslab) <= HAK_CACHE_LINE,
                "a search looks at one line a superslab");
 
-/* Claims `count` (1 to 32) units in a row.  Returns the superslab and the first unit's index;
+/* Claims `count` (1 to HAK_SUPERSLAB_UNITS) units in a row.  Returns the superslab and the first unit's index;
  * *dirty: at least one of them may hold old contents.  NULL: no memory. */
 struct hak_superslab *hak_superslab_claim(unsigned count, unsigned *first, bool *dirty);
 

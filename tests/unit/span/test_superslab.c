@@ -43,8 +43,13 @@ static void release(struct run run, unsigned written) {
     hak_superslab_release(run.superslab, run.first, run.count, written);
 }
 
-static bool is_partial(const struct hak_superslab *superslab) {
-    return atomic_load(&superslab->region->partial_slots) >> superslab->slot & 1;
+/* The hint that there are `count` units in a row. */
+static _Atomic uint64_t *roomy(const struct hak_superslab *superslab, unsigned count) {
+    return &superslab->region->roomy_slots[count - 1];
+}
+
+static bool is_roomy(const struct hak_superslab *superslab, unsigned count) {
+    return atomic_load(roomy(superslab, count)) >> superslab->slot & 1;
 }
 
 static void test_lowest_first(void **state) {
@@ -54,15 +59,19 @@ static void test_lowest_first(void **state) {
         run[i] = claim(1);
         assert_int_equal(run[i].first, i);
         assert_ptr_equal(run[i].superslab, run[0].superslab);
-        assert_int_equal(is_partial(run[0].superslab), i + 1 < UNITS);
+        for (unsigned count = 1; count < UNITS - i; count++) {
+            assert_true(
+                is_roomy(run[0].superslab, count)); /* a hint may be stale, but not missing */
+        }
     }
     assert_true(claim(1).superslab == run[0].superslab + 1);
     release(run[7], 0);
     release(run[3], 0);
-    assert_true(is_partial(run[0].superslab));
+    assert_true(is_roomy(run[0].superslab, 1));
     assert_int_equal(claim(1).first, 3);
     assert_int_equal(claim(1).first, 7);
-    assert_false(is_partial(run[0].superslab));
+    claim(1);
+    assert_false(is_roomy(run[0].superslab, 1)); /* looked at in vain */
 }
 
 /* Every length, with every length of rest. */
@@ -78,7 +87,6 @@ static void test_runs_of_every_length(void **state) {
             release(b, 0);
             assert_int_equal(atomic_load(&a.superslab->kind), HAK_SUPERSLAB_FREE);
             assert_int_equal(atomic_load(&a.superslab->free_units), 0);
-            assert_false(is_partial(a.superslab));
         }
     }
     assert_int_equal(hak_region_count(), 1);
@@ -185,41 +193,68 @@ static void test_whole_superslab_purged_in_pieces(void **state) {
     assert_int_equal(atomic_load(&a.superslab->region->free_slots) & 1, 1);
 }
 
-/* A search gives up after some superslabs that are cut up, and takes a whole one. */
-static void test_bounded_search(void **state) {
-    (void)state;
-    enum { CUT = 200 };
-    static struct run run[CUT][2];
-    for (int i = 0; i < CUT; i++) {
-        run[i][0] = claim(UNITS - 1);
-        run[i][1] = claim(1);
+enum { CUT = 200 };
+
+/* Superslabs with one free unit each; from CUT on, with two in a row. */
+static void cut_up(struct run run[][2], int count) {
+    for (int i = 0; i < count; i++) {
+        run[i][0] = claim(i < CUT ? UNITS - 1 : UNITS - 2);
+        run[i][1] = claim(i < CUT ? 1 : 2);
     }
-    for (int i = 0; i < CUT; i++) release(run[i][1], 1);
-    struct run long_one = claim(2);
-    assert_int_equal(long_one.first, 0);
-    for (int i = 0; i < CUT; i++) assert_ptr_not_equal(long_one.superslab, run[i][0].superslab);
-    assert_ptr_equal(claim(1).superslab, run[0][0].superslab); /* one unit is found at once */
-    for (int i = 1; i < CUT; i++) release(run[i][0], 0);
+    for (int i = 0; i < count; i++) {
+        release(run[i][1], 1);
+        atomic_fetch_or(roomy(run[i][0].superslab, 2), (uint64_t)1 << run[i][0].superslab->slot);
+    }
+}
+
+/* A search does not look into superslabs that were found not to have such a run. */
+static void test_search_goes_on(void **state) {
+    (void)state;
+    static struct run run[CUT + 1][2];
+    cut_up(run, CUT + 1);
+    unsigned whole = 0;
+    while (claim(2).superslab != run[CUT][0].superslab) whole++; /* after some looks in vain */
+    assert_in_range(whole, 1, 8);
+    for (int i = 0; i < CUT; i++) assert_false(is_roomy(run[i][0].superslab, 2));
+    for (int i = 1; i <= CUT; i++) release(run[i][0], 0);
+}
+
+/* Without memory for a whole superslab, all of the others are looked into. */
+static void test_search_to_the_end(void **state) {
+    (void)state;
+    static struct run run[CUT + 1][2];
+    cut_up(run, CUT + 1);
+    while (hak_region_claim(1)->region == run[0][0].superslab->region) {
+    }
+    fake_page_fail(FAKE_ALL, 1, FAKE_FOR_EVER);
+    while (hak_region_claim(1)) {
+    }
+    assert_ptr_equal(claim(2).superslab, run[CUT][0].superslab);
+    unsigned first;
+    bool dirty;
+    assert_null(hak_superslab_claim(2, &first, &dirty));
+    for (int i = 0; i < CUT; i++) claim(1);
+    assert_null(hak_superslab_claim(1, &first, &dirty));
 }
 
 /* A hint that is wrong costs a look, and is put right. */
 static void test_stale_hints(void **state) {
     (void)state;
     struct run a = claim(UNITS), b = claim(UNITS);
-    atomic_fetch_or(&a.superslab->region->partial_slots, 3);
+    atomic_fetch_or(roomy(a.superslab, 5), 3);
     struct run c = claim(5);
     assert_ptr_not_equal(c.superslab, a.superslab);
     assert_ptr_not_equal(c.superslab, b.superslab);
-    assert_false(is_partial(a.superslab) || is_partial(b.superslab));
+    assert_false(is_roomy(a.superslab, 5) || is_roomy(b.superslab, 5));
     release(a, 0);
-    atomic_fetch_or(&a.superslab->region->partial_slots, 1); /* a free one now */
+    atomic_fetch_or(roomy(a.superslab, 5), 1); /* a free one now */
     assert_ptr_equal(claim(5).superslab, c.superslab);
-    assert_false(is_partial(a.superslab));
+    assert_false(is_roomy(a.superslab, 5));
     /* A missing one is repaired by the next unit freed there. */
     struct run d = claim(1);
-    atomic_fetch_and(&d.superslab->region->partial_slots, ~((uint64_t)1 << d.superslab->slot));
+    atomic_fetch_and(roomy(d.superslab, 1), ~((uint64_t)1 << d.superslab->slot));
     release(d, 0);
-    assert_true(is_partial(d.superslab));
+    assert_true(is_roomy(d.superslab, 1));
 }
 
 static void test_without_memory(void **state) {
@@ -245,7 +280,8 @@ int main(void) {
         ISOLATED(test_purge_of_mixed_runs),
         ISOLATED(test_purge_fails),
         ISOLATED(test_whole_superslab_purged_in_pieces),
-        ISOLATED(test_bounded_search),
+        ISOLATED(test_search_goes_on),
+        ISOLATED(test_search_to_the_end),
         ISOLATED(test_stale_hints),
         ISOLATED(test_without_memory),
     };

@@ -128,6 +128,30 @@ static void test_purge_and_new_slab(void **state) {
     run(purge, allocate_other, check_nothing_forgotten);
 }
 
+static void claim_a_unit(void *argument) {
+    unsigned first;
+    bool dirty;
+    (void)argument;
+    assert_non_null(hak_superslab_claim(1, &first, &dirty));
+}
+
+static void check_purged(void *argument) {
+    (void)argument;
+    hak_purge_some(0, 64);
+    struct hak_superslab *superslab = hak_region_at(0)->superslab;
+    assert_int_equal(atomic_load(&superslab->free_units) & atomic_load(&superslab->dirty_units), 0);
+}
+
+/* The rest of a superslab that was free as a whole, and dirty, is purged, though a purge came while
+ * all of it was claimed. */
+static void test_fresh_superslab_and_purge(void **state) {
+    (void)state;
+    struct hak_superslab *superslab = hak_region_claim(1);
+    atomic_store(&superslab->dirty_units, UINT32_MAX);
+    hak_region_release(superslab, 1);
+    run(claim_a_unit, purge, check_purged);
+}
+
 /* ---- Address space --------------------------------------------------------------------------- */
 
 static void collect(void *argument) {
@@ -177,6 +201,41 @@ static void test_new_region_and_unmap(void **state) {
     run(allocate_one, allocate_other_and_collect, scene_check_and_end);
 }
 
+/* Superslabs of a region that is made while another thread unmaps regions. */
+static struct hak_superslab *kept;
+
+static void unmap_free(void *argument) {
+    (void)argument;
+    hak_region_unmap_free();
+}
+
+/* Unmaps the region of 8 superslabs, makes one of 16 in its descriptor (the kernel refuses 32), and
+ * frees the first 8 of that: free_slots is what it was. */
+static void unmap_and_make_a_longer_one(void *argument) {
+    (void)argument;
+    hak_region_unmap_free();
+    fake_page_fail(FAKE_BIT(FAKE_MAP), 1, 1);
+    struct hak_superslab *first = hak_region_claim(8);
+    kept = hak_region_claim(8);
+    hak_region_release(first, 8);
+}
+
+static void check_kept(void *argument) {
+    (void)argument;
+    if (kept) assert_true(fake_page_is_mapped(kept->base, 8 * HAK_SUPERSLAB_BYTES));
+}
+
+/* R1: a region that another thread has made anew meanwhile is not taken for the one that was free. */
+static void test_unmap_and_make_a_longer_one(void **state) {
+    (void)state;
+    fake_page_fail(FAKE_BIT(FAKE_MAP), 1,
+                   1); /* a descriptor for 16 superslabs, of which it has 8 */
+    struct hak_superslab *first = hak_region_claim(1);
+    assert_int_equal(hak_region_slots(first->region), 8);
+    hak_region_release(first, 1);
+    run(unmap_free, unmap_and_make_a_longer_one, check_kept);
+}
+
 static void grow_block(void *argument) {
     struct scene *s = argument;
     void *grown = hak_realloc(s->block[0], s->size + 20 * MIB);
@@ -217,10 +276,12 @@ int main(void) {
         ISOLATED(test_new_slab_and_free_slab),
         ISOLATED(test_free_slab_and_free_slab),
         ISOLATED(test_purge_and_new_slab),
+        ISOLATED(test_fresh_superslab_and_purge),
         ISOLATED(test_unmap_and_allocate),
         ISOLATED(test_unmap_and_unmap),
         ISOLATED(test_new_region_and_new_region),
         ISOLATED(test_new_region_and_unmap),
+        ISOLATED(test_unmap_and_make_a_longer_one),
         ISOLATED(test_move_and_allocate),
         ISOLATED(test_move_out_of_a_region_and_allocate),
         ISOLATED(test_free_dedicated_and_allocate),
