@@ -24,7 +24,7 @@
 #include <errno.h>
 
 /* One slow path in so many looks at the clock. */
-#define SLOW_TICK 64u
+#define SLOW_TICK (HAK_STRESS ? 1u : 64u)
 
 const struct hak_other_malloc *_Atomic hak_slow_foreign;
 
@@ -153,6 +153,10 @@ HAK_INLINE void slow_push(struct hak_heap *heap, uint64_t class_words, struct ha
 
 /* The same where the call must be seen to be at work: the class is above HAK_FAST_CLASSES. */
 static void slow_push_large(struct hak_tls *tls, uint64_t class_words, struct hak_block *block) {
+    if (hak_unlikely(tls->state != HAK_TLS_READY)) { /* as in hak_slow_overflow */
+        hak_remote_free_now(block, hak_map_tag(block));
+        return;
+    }
     struct hak_heap *heap = hak_heap_enter(tls);
     hak_bin_push(heap, (unsigned)class_words / 2, block);
     slow_tick(heap);

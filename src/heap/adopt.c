@@ -56,7 +56,6 @@ struct hak_heap *hak_adopt_heap(void) {
 
 /* Claims the next parked heap, and drains some of its inbox. */
 static struct hak_heap *adopt_next(void) {
-    hak_adopt_after_fork();
     if (!hak_registry_parked_count(HAK_PARKED_THREAD)) return NULL;
     uint32_t cursor = atomic_load_explicit(&adopt_cursor, memory_order_relaxed);
     struct hak_heap *heap = adopt_claimed(hak_registry_claim_any(HAK_PARKED_THREAD, cursor));
@@ -67,6 +66,8 @@ static struct hak_heap *adopt_next(void) {
 }
 
 struct hak_slab *hak_adopt_slab_for(struct hak_heap *heap, unsigned class) {
+    /* Not for a fallback heap: see heap/locked.c. */
+    if (heap == hak_tls.heap) hak_adopt_after_fork();
     struct hak_heap *from = adopt_next();
     if (!from) return NULL;
     /* Only the heap of a thread that is gone since a fork has blocks in its bins. */
@@ -97,6 +98,7 @@ void hak_adopt_relieve(struct hak_heap *heap, struct hak_heap *to) {
 }
 
 void hak_adopt_idle(void) {
+    hak_adopt_after_fork();
     struct hak_heap *heap = adopt_next();
     if (!heap) return;
     hak_bin_idle(heap);
@@ -105,7 +107,7 @@ void hak_adopt_idle(void) {
 }
 
 void hak_adopt_collect(void) {
-    hak_adopt_after_fork();
+    if (hak_tls.state != HAK_TLS_BUSY) hak_adopt_after_fork(); /* see heap/locked.c */
     uint32_t count = hak_registry_count();
     for (uint32_t id = 1; id <= count; id++) {
         if (!hak_registry_claim(id, HAK_PARKED_THREAD)) continue;

@@ -54,7 +54,12 @@ bool hak_thread_heap_attach(struct hak_tls *tls) {
 
 void hak_thread_heap_detach(struct hak_tls *tls) {
     struct hak_heap *heap = tls->heap;
-    hak_tls_close(tls, HAK_TLS_EXITED);
+    /* Until it is parked, a signal handler must not take a heap: it would open the doors, or find
+     * this one. */
+    hak_tls_close(tls, HAK_TLS_BUSY);
+    hak_order_stores();
     tls->heap = NULL;
     hak_adopt_park(heap);
+    hak_order_stores();
+    tls->state = HAK_TLS_EXITED;
 }

@@ -38,7 +38,7 @@ void hak_release_tick(struct hak_heap *heap) {
         hak_adopt_idle();
         hak_locked_idle();
     }
-    int64_t delay = hak_option_int(HAK_OPTION_PURGE_DELAY_MS);
+    int64_t delay = HAK_STRESS ? 0 : hak_option_int(HAK_OPTION_PURGE_DELAY_MS);
     if (delay < 0) return;
     uint64_t due = atomic_load_explicit(&release_due_ms, memory_order_relaxed);
     uint64_t next = now + (uint64_t)delay / RELEASE_LOOKS_PER_DELAY;

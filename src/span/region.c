@@ -301,8 +301,8 @@ size_t hak_region_unmap_free(void) {
                                                      memory_order_acquire, memory_order_relaxed)) {
             continue;
         }
-        /* Again, now that it can't change (R1): the region may have been unmapped meanwhile, and its
-         * descriptor serve a longer one of which just these slots are free. */
+        /* Again, now that it can't change (R1): the region may have been unmapped meanwhile, and
+         * its descriptor serve a longer one of which just these slots are free. */
         slots = hak_region_slots(region);
         if (full != hak_bits_run(0, slots ? slots : 1)) {
             atomic_fetch_or_explicit(&region->free_slots, full, memory_order_release);

@@ -26,8 +26,9 @@ static _Atomic uint64_t *superslab_roomy(struct hak_superslab *superslab, unsign
     return &superslab->region->roomy_slots[count - 1];
 }
 
-/* Clears the hint that `superslab` has `count` free units in a row, unless they were freed meanwhile.
- * seq_cst: either this thread sees the units, or the thread that freed them sees the cleared hint. */
+/* Clears the hint that `superslab` has `count` free units in a row, unless they were freed
+ * meanwhile. seq_cst: either this thread sees the units, or the thread that freed them sees the
+ * cleared hint. */
 static void superslab_hide(struct hak_superslab *superslab, unsigned count) {
     _Atomic uint64_t *roomy = superslab_roomy(superslab, count);
     uint64_t bit = (uint64_t)1 << superslab->slot;

@@ -55,8 +55,8 @@ struct hak_superslab {
 _Static_assert(sizeof(struct hak_superslab) <= HAK_CACHE_LINE,
                "a search looks at one line a superslab");
 
-/* Claims `count` (1 to HAK_SUPERSLAB_UNITS) units in a row.  Returns the superslab and the first unit's index;
- * *dirty: at least one of them may hold old contents.  NULL: no memory. */
+/* Claims `count` (1 to HAK_SUPERSLAB_UNITS) units in a row.  Returns the superslab and the first
+ * unit's index; *dirty: at least one of them may hold old contents.  NULL: no memory. */
 struct hak_superslab *hak_superslab_claim(unsigned count, unsigned *first, bool *dirty);
 
 /* Gives claimed units back.  `written` of them, from the first on, may have been written to. */

@@ -156,8 +156,10 @@ static void test_forwarded(void **state) {
 static void test_locked_heaps_get_theirs_at_once(void **state) {
     (void)state;
     struct hak_heap *locked = make(HAK_HEAP_LOCKED), *other = make(HAK_HEAP_THREAD);
+    struct hak_block *block[5];
+    for (unsigned i = 0; i < 5; i++) block[i] = take(locked, 1);
     for (unsigned i = 1; i <= 5; i++) {
-        hak_remote_free(other, take(locked, 1), hak_tag_make(locked->id, 1));
+        hak_remote_free(other, block[i - 1], hak_tag_make(locked->id, 1));
         assert_int_equal(inbox_length(locked), i);
     }
     assert_int_equal(other->counts.remote_sent, 5);

@@ -48,7 +48,7 @@ static void test_magazine_and_slab(void **state) {
     uint64_t cached = census.cached;
     for (uint64_t i = 0; i < 5; i++) hak_free(block[i]);
     take();
-    assert_int_equal(census.cached - cached, HAK_STRESS ? 0 : 5 * 112);
+    assert_int_equal(census.cached - cached, 5 * 112);
     assert_int_equal(census.live, 25 * 112);
     hak_tiny_magazine_flush_all();
     take();
@@ -98,6 +98,7 @@ static void test_huge(void **state) {
 
 static void test_free_units(void **state) {
     (void)state;
+    if (HAK_STRESS) return; /* purged at once */
     void *block[4];
     for (int i = 0; i < 4; i++) block[i] = hak_malloc(200 * KIB); /* 4 units each, one block */
     for (int i = 0; i < 4; i += 2) hak_free(block[i]);

@@ -29,7 +29,7 @@ static void test_mallinfo2(void **state) {
     info = hak_mallinfo2();
     assert_int_equal(info.uordblks, 0);
     assert_int_equal(info.hblks, 0);
-    assert_true(info.ordblks + info.smblks >= 100);
+    if (!HAK_STRESS) assert_true(info.ordblks + info.smblks >= 100); /* else: slabs are gone */
     assert_int_equal(info.fsmblks, info.smblks * 112);
     assert_true(info.keepcost >= 3 * MIB);
     assert_int_equal(hak_malloc_trim(0), 1);

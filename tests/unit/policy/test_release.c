@@ -30,6 +30,7 @@ static void delay(const char *ms) {
 
 static void test_delay(void **state) {
     (void)state;
+    if (HAK_STRESS) return; /* no delay */
     mine();
     delay("1000");
     fake_clock_set(100000);
@@ -49,6 +50,7 @@ static void test_delay(void **state) {
 /* What is used again and again is not purged in between. */
 static void test_reused_memory_is_kept(void **state) {
     (void)state;
+    if (HAK_STRESS) return; /* no delay */
     mine();
     delay("1000");
     for (int i = 0; i < 100; i++) {
@@ -71,6 +73,7 @@ static void test_at_once(void **state) {
 
 static void test_never(void **state) {
     (void)state;
+    if (HAK_STRESS) return; /* no delay */
     mine();
     delay("-1");
     hak_free(hak_malloc(3 * MIB));
@@ -84,6 +87,7 @@ static void test_never(void **state) {
 /* A lower delay set at run time holds from the next look on. */
 static void test_changed_delay(void **state) {
     (void)state;
+    if (HAK_STRESS) return; /* no delay */
     mine();
     delay("1000");
     tick();
@@ -143,6 +147,7 @@ static void test_clock_is_noted(void **state) {
 
 static void test_release_all(void **state) {
     (void)state;
+    if (HAK_STRESS) return; /* nothing is left to release */
     static struct fake_thread other, third;
     mine();
     fake_thread_switch(&other);
