@@ -69,10 +69,13 @@ void hak_registry_park(uint32_t id, enum hak_parked kind) {
                              (uint64_t)1 << (id % REGISTRY_CHUNK), memory_order_release);
 }
 
-static bool registry_clear(struct registry_chunk *chunk, unsigned bit, enum hak_parked kind) {
+/* Takes the heap of a bit that was seen set, for `process`, which was read before that: if a signal
+ * handler forks in between, the heap may be another thread's in the child, and must look lost. */
+static bool registry_clear(struct registry_chunk *chunk, unsigned bit, enum hak_parked kind,
+                           uint32_t process) {
     uint64_t mask = (uint64_t)1 << bit;
     struct hak_heap *heap = atomic_load_explicit(&chunk->heap[bit], memory_order_acquire);
-    atomic_store_explicit(&heap->process, hak_fork_generation(), memory_order_relaxed);
+    atomic_store_explicit(&heap->process, process, memory_order_relaxed);
     /* acquire: pairs with the release in hak_registry_park.  release: with the acquire in
      * hak_registry_is_parked; who sees the heap claimed sees for which process. */
     if (!(atomic_fetch_and_explicit(&chunk->parked[kind], ~mask, memory_order_acq_rel) & mask))
@@ -89,8 +92,9 @@ bool hak_registry_is_parked(uint32_t id, enum hak_parked kind) {
 }
 
 bool hak_registry_claim(uint32_t id, enum hak_parked kind) {
+    uint32_t process = hak_fork_generation();
     return hak_registry_is_parked(id, kind) &&
-           registry_clear(registry_chunk_of(id), id % REGISTRY_CHUNK, kind);
+           registry_clear(registry_chunk_of(id), id % REGISTRY_CHUNK, kind, process);
 }
 
 uint32_t hak_registry_parked_count(enum hak_parked kind) {
@@ -99,6 +103,7 @@ uint32_t hak_registry_parked_count(enum hak_parked kind) {
 
 struct hak_heap *hak_registry_claim_any(enum hak_parked kind, uint32_t after) {
     if (!hak_registry_parked_count(kind)) return NULL;
+    uint32_t process = hak_fork_generation();
     uint32_t chunks = hak_registry_count() / REGISTRY_CHUNK + 1;
     uint32_t start = after / REGISTRY_CHUNK % chunks;
     uint64_t later = ~(uint64_t)1 << after % REGISTRY_CHUNK; /* first the bits above `after` */
@@ -106,13 +111,14 @@ struct hak_heap *hak_registry_claim_any(enum hak_parked kind, uint32_t after) {
         struct registry_chunk *chunk = registry_chunk_of((start + step) % chunks * REGISTRY_CHUNK);
         uint64_t allowed = step ? ~(uint64_t)0 : later;
         for (;;) {
+            /* acquire: pairs with the release in hak_registry_park, for the heap's pointer */
             uint64_t set = chunk
-                               ? atomic_load_explicit(&chunk->parked[kind], memory_order_relaxed) &
+                               ? atomic_load_explicit(&chunk->parked[kind], memory_order_acquire) &
                                      allowed
                                : 0;
             if (!set) break;
             unsigned bit = (unsigned)__builtin_ctzll(set);
-            if (registry_clear(chunk, bit, kind)) {
+            if (registry_clear(chunk, bit, kind, process)) {
                 return atomic_load_explicit(&chunk->heap[bit], memory_order_acquire);
             }
         }

@@ -225,7 +225,8 @@ static void check_kept(void *argument) {
     if (kept) assert_true(fake_page_is_mapped(kept->base, 8 * HAK_SUPERSLAB_BYTES));
 }
 
-/* R1: a region that another thread has made anew meanwhile is not taken for the one that was free. */
+/* R1: a region that another thread has made anew meanwhile is not taken for the one that was free.
+ * */
 static void test_unmap_and_make_a_longer_one(void **state) {
     (void)state;
     if (HAK_STRESS) skip(); /* other lengths */
