@@ -8,8 +8,9 @@
  *   2  left: each thread leaves blocks behind, which later threads check and free
  *   3  ending: each thread's blocks are freed by another that runs while it ends
  * Resident memory is read a hundred times on the way.  Its maximum in the last fifth may be 1 MiB
- * above the maximum in the first fifth: single readings differ by what the threads of the moment
- * hold.  With give_back=1 free memory is given back before each reading: what grows then is lost.
+ * above the maximum in the first two: the pool of free memory has its size by then, and single
+ * readings differ by what the threads of the moment hold.  With give_back=1 free memory is given
+ * back before each reading: what grows then is lost.
  *
  * Concurrency: left[] entries change hands by atomic exchange.  In mode 3 the main thread frees
  * what a worker posted while that worker is on its way out.
@@ -151,7 +152,7 @@ static long run_all(struct worker *workers, size_t threads, size_t at_once) {
         for (; done * READINGS < threads * (reading + 1); done += at_once)
             run_round(workers, at_once);
         if (run.give_back) family.give_back();
-        if (reading < READINGS / 5) first_kib = larger(first_kib, stress_resident_kib());
+        if (reading < READINGS * 2 / 5) first_kib = larger(first_kib, stress_resident_kib());
         else if (reading >= READINGS * 4 / 5) last_kib = larger(last_kib, stress_resident_kib());
     }
     if (first_kib < 0) return -1;
