@@ -100,16 +100,18 @@ HAK_API int hak_mallopt(int param, int value);
 HAK_API void hak_tiny_magazine_flush(int class_idx);
 HAK_API void hak_tiny_magazine_flush_all(void);
 
-/* Flushes this thread's magazines and those of ended threads, and returns every free page to the
- * system.  Returns the number of bytes given back to the system. */
+/* Flushes the magazines of this thread, of ended threads and of first-class heaps, and returns
+ * every free page to the system.  Returns the number of bytes given back. */
 HAK_API size_t hak_collect(void);
 
 /* ---- First-class heaps ----------------------------------------------------------------------- */
 
 /* A heap of its own, usable from any thread (calls on one heap are serialised by a lock of that
- * heap). Its blocks may be freed by hak_free / free in any thread, or all at once by
+ * heap).  Its blocks may be freed by hak_free / free in any thread, or all at once by
  * hak_heap_destroy, after which none of them may be used.  hak_heap_new returns NULL with ENOMEM.
- */
+ * realloc of such a block that has to move it takes a new block from the calling thread's heap:
+ * hak_heap_destroy does not free that one.  Not for a signal handler that may have interrupted a
+ * call on the same heap. */
 struct hak_heap;
 HAK_API struct hak_heap *hak_heap_new(void);
 HAK_API void *hak_heap_malloc(struct hak_heap *heap, size_t size) HAK_ATTR(malloc, alloc_size(2));
