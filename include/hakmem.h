@@ -7,7 +7,9 @@
  * hak_ names below reach the same allocator explicitly, and the calls that malloc's interface
  * lacks.
  *
- * Every function may be called from any thread at any time, unless its comment says otherwise.
+ * Every function may be called from any thread at any time, unless its comment says otherwise;
+ * from a signal handler that may have interrupted one of them, only malloc's family, and as
+ * docs/guide/signals-and-fork.md says.
  * Sizes are in bytes.  Blocks are aligned to 16 bytes (alignof(max_align_t)) at least.
  */
 #ifndef HAKMEM_H

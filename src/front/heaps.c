@@ -23,6 +23,15 @@ struct hak_heap *hak_heap_new(void) {
     return heap;
 }
 
+static void *heaps_try(struct hak_heap *heap, unsigned class, size_t size, size_t alignment,
+                       bool *zeroed) {
+    if (class) return hak_locked_take(heap, class, zeroed);
+    struct hak_superslab *huge = hak_huge_alloc(size, alignment, zeroed);
+    if (!huge) return NULL;
+    hak_locked_adopt_huge(heap, huge);
+    return huge->base;
+}
+
 static void *heaps_allocate(struct hak_heap *heap, size_t size, size_t alignment, bool *zeroed) {
     unsigned class = 0;
     if (size > PTRDIFF_MAX) {
@@ -31,15 +40,10 @@ static void *heaps_allocate(struct hak_heap *heap, size_t size, size_t alignment
     }
     if (alignment > HAK_MIN_ALIGN) class = hak_class_of_aligned(size, alignment);
     else if (size <= HAK_LARGE_MAX) class = hak_class_of(size);
-    void *block = NULL;
-    if (class) {
-        block = hak_locked_take(heap, class, zeroed);
-    } else {
-        struct hak_superslab *huge = hak_huge_alloc(size, alignment, zeroed);
-        if (huge) {
-            hak_locked_adopt_huge(heap, huge);
-            block = huge->base;
-        }
+    void *block = heaps_try(heap, class, size, alignment, zeroed);
+    if (!block) { /* what is free in the wrong place may be what is missing */
+        hak_release_all();
+        block = heaps_try(heap, class, size, alignment, zeroed);
     }
     if (!block) errno = ENOMEM;
     return block;

@@ -3,7 +3,7 @@
  * The slow paths of malloc and free.  Header: front/slow.h.
  *
  * Invariant H5: work on the thread's heap is bracketed by hak_heap_enter and hak_heap_leave.  In
- * between, and in a thread whose heap is gone, calls are served by the fallback heap and by single
+ * between, and at the very end of a thread, calls are served by the fallback heap and by single
  * remote frees.
  */
 #include "front/slow.h"

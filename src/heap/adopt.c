@@ -132,7 +132,9 @@ static void adopt_visit_superslab(struct hak_superslab *superslab, struct hak_he
     }
     for (unsigned unit = 0; kind == HAK_SUPERSLAB_PIECES && unit < HAK_SUPERSLAB_UNITS; unit++) {
         struct hak_slab *slab = hak_slab_at(superslab, unit);
-        struct hak_heap *owner = slab->class ? hak_registry_get(slab->owner) : NULL;
+        /* acquire: pairs with the release in hak_slab_new; then the owner is that of this class */
+        bool whole = __atomic_load_n(&slab->class, __ATOMIC_ACQUIRE) != 0; /* L3 */
+        struct hak_heap *owner = whole ? hak_registry_get(slab->owner) : NULL;
         if (owner && (heap ? owner == heap : owner->torn)) visit(owner, slab);
     }
 }

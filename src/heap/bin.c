@@ -214,7 +214,7 @@ static void bin_trim(struct hak_heap *heap, unsigned class, uint32_t count) {
  * the heap's slow path, and has loaded the first block, or the second. */
 static void bin_shrink(struct hak_heap *heap, unsigned class, uint32_t count) {
     if (class <= HAK_FAST_CLASSES) bin_trim(heap, class, count);
-    else hak_bin_flush(heap, class, 0, count);
+    else hak_bin_flush(heap, class, 0, count < HAK_BATCH_MAX ? count : HAK_BATCH_MAX);
 }
 
 void hak_bin_shrink_all(struct hak_heap *heap) {

@@ -14,8 +14,8 @@
  *       or to the thread that claimed it.
  *   H5  `busy` is set while anyone is inside a slow path of the heap; then the thread-local words
  *       are closed (hak_tls_close).
- *   H7  A block in a bin or in a slab's list is whole: its link and mark are stored before the head
- *       leads to it, its mark is cleared after the head has left it.  So lists are valid at every
+ *   H7  A block in a bin or in a slab's list is whole: its link and seal are stored before the head
+ *       leads to it, its seal is cleared after the head has left it.  So lists are valid at every
  *       instant.
  *
  * Concurrency: every field belongs to the owner unless it says otherwise.
@@ -44,7 +44,7 @@ struct hak_bin {
     uint32_t pad;
 };
 
-_Static_assert(sizeof(struct hak_bin) == 16, "see HAK_TAG in span/map.h");
+_Static_assert(sizeof(struct hak_bin) == 16, "found by a tag's class field: span/map.h");
 
 /* What checked mode asks about a class on each free; of use for slabs of
  * one unit with many blocks. */
@@ -56,7 +56,7 @@ struct hak_bin_check {
 };
 
 struct hak_bin_cold {
-    struct hak_slab *partial; /* slabs with free or uncut blocks; the fullest first */
+    struct hak_slab *partial; /* slabs with free or uncut blocks */
     uint64_t refills, flushes;
     uint32_t capacity;    /* of the magazine, in blocks */
     uint8_t was_flushed;  /* since the last refill */
@@ -84,7 +84,7 @@ struct hak_heap {
     uint32_t tag;                        /* const once there: hak_tag_make(id, 0) */
     uint32_t kind;                       /* const while in use */
     _Atomic uint32_t
-        busy; /* atomic, relaxed: H5; read by the owner's signal handlers and forked children */
+        busy; /* atomic, relaxed: H5; read in forked children, and by the next holder of the lock */
     uintptr_t mark;               /* const: the process's mark, 0 unless in checked mode */
     uint32_t slow_ops;            /* slow paths entered: when to look at the clock */
     uint32_t idle_class;          /* the last class that was looked at for an idle magazine ... */

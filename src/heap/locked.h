@@ -6,7 +6,7 @@
  * they can be destroyed with everything in them.
  *
  * Fallback heaps serve who has no heap, or is inside its slow path: a signal handler that
- * interrupted malloc, a destructor after the thread's heap was parked.  They are only ever tried,
+ * interrupted malloc, a destructor in the last round of them.  They are only ever tried,
  * never waited for: the interrupted thread may itself hold one.  There are as many as were ever
  * needed at once.
  *

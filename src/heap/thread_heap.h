@@ -7,7 +7,7 @@
 
 #include "heap/heap.h"
 
-/* Gives the thread a heap, in state HAK_TLS_NEW.  False: no memory for one. */
+/* Gives the thread a heap, in state HAK_TLS_NEW or HAK_TLS_EXITED.  False: no memory for one. */
 bool hak_thread_heap_attach(struct hak_tls *tls);
 
 /* Parks the thread's heap; the thread is in state HAK_TLS_EXITED then. */

@@ -29,7 +29,8 @@ struct hak_slab *hak_slab_new(uint32_t owner, unsigned class) {
         further->back = (uint8_t)i;
     }
     hak_order_stores(); /* L3 */
-    slab->class = (uint8_t) class;
+    /* release: pairs with the acquire in adopt_visit_superslab, in another thread after a fork */
+    __atomic_store_n(&slab->class, (uint8_t) class, __ATOMIC_RELEASE);
     hak_order_stores();
     hak_map_set_tags(slab->base, info->units, hak_tag_make(owner, class));
     hak_counter_add(&hak_counters.slabs_new, 1);

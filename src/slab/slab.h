@@ -6,7 +6,7 @@
  *
  * Its descriptor lies in the metadata of its first unit; those of its other units say how far back
  * that is.  Free blocks are linked through their first word; nothing else of a block is written,
- * but for the mark in checked mode.
+ * but for the seal in checked mode.
  *
  * Invariants
  *   H2  Only the owner touches a descriptor.

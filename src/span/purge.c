@@ -14,7 +14,7 @@ static _Atomic uint32_t purge_cursor;
 static size_t purge_region(struct hak_region *region, uint32_t age_ms) {
     /* The hints are cleared first and set again where something stays: a unit freed meanwhile sets
      * its own. */
-    uint64_t dirty = atomic_exchange_explicit(&region->dirty_slots, 0, memory_order_relaxed);
+    uint64_t dirty = atomic_exchange_explicit(&region->dirty_slots, 0, memory_order_seq_cst);
     uint64_t whole = 0, left = 0;
     size_t purged = 0;
     uint32_t now = hak_purge_clock();
@@ -38,7 +38,8 @@ static size_t purge_region(struct hak_region *region, uint32_t age_ms) {
     for (uint64_t rest = dirty & ~left; rest; rest &= rest - 1) {
         unsigned slot = (unsigned)__builtin_ctzll(rest);
         struct hak_superslab *superslab = &region->superslab[slot];
-        uint32_t loose = atomic_load_explicit(&superslab->free_units, memory_order_relaxed);
+        /* seq_cst: either the units are seen here, or who frees them sees the cleared hint */
+        uint32_t loose = atomic_load_explicit(&superslab->free_units, memory_order_seq_cst);
         free = atomic_load_explicit(&region->free_slots, memory_order_relaxed);
         if ((free >> slot) & 1) loose = ~(uint32_t)0;
         if (loose & atomic_load_explicit(&superslab->dirty_units, memory_order_relaxed)) {

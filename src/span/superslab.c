@@ -157,7 +157,7 @@ void hak_superslab_release(struct hak_superslab *superslab, unsigned first, unsi
     superslab_give(superslab, (uint32_t)hak_bits_run(first, count));
     /* After they are free: a purge that clears the hint and finds them
      * claimed would forget them. */
-    if (written && !(atomic_load_explicit(&region->dirty_slots, memory_order_relaxed) & bit)) {
+    if (written && !(atomic_load_explicit(&region->dirty_slots, memory_order_seq_cst) & bit)) {
         atomic_fetch_or_explicit(&region->dirty_slots, bit, memory_order_release);
     }
 }
