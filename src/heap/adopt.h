@@ -7,9 +7,9 @@
  *                                 │  ▲
  *   hak_adopt_slab_for, hak_adopt_relieve: claim, take or drain, park again
  *
- * After fork the first slow path of the thread that forked parks the heaps of all threads that exist
- * no more.  A heap that was busy then is torn: whoever claims it builds its lists anew from the
- * descriptors of its slabs (H3 says why that is safe); blocks in its bins, its outboxes and its
+ * After fork the first slow path of the thread that forked parks the heaps of all threads that
+ * exist no more.  A heap that was busy then is torn: whoever claims it builds its lists anew from
+ * the descriptors of its slabs (H3 says why that is safe); blocks in its bins, its outboxes and its
  * pending chain are lost to the child.
  */
 #ifndef HAK_HEAP_ADOPT_H
