@@ -9,6 +9,7 @@ process writes when it ends.
 import json
 import os
 import re
+import time
 
 # "binding file /usr/bin/git [0] to /lib/libx.so [0]: normal symbol `malloc' [GLIBC_2.2.5]"
 BINDING = re.compile(r"binding file (\S+) \[\d+\] to (\S+) \[\d+\]: normal symbol `(\w+)'")
@@ -62,11 +63,14 @@ def served_files(trace, wanted):
 
 
 def check_mapped(pid, library):
-    """The library is mapped into a process that runs."""
+    """The library is mapped into a process that runs; soon, if it has only just called exec."""
     name = os.path.basename(library)
-    with open(f"/proc/{pid}/maps", encoding="utf-8", errors="replace") as maps:
-        if not any(os.path.basename(line.split()[-1]) == name for line in maps):
-            raise Failure(f"{name} is not mapped in process {pid}")
+    for _ in range(100):
+        with open(f"/proc/{pid}/maps", encoding="utf-8", errors="replace") as maps:
+            if any(os.path.basename(line.split()[-1]) == name for line in maps if line.split()):
+                return
+        time.sleep(0.1)
+    raise Failure(f"{name} is not mapped in process {pid}")
 
 
 def documents(text):
