@@ -63,16 +63,21 @@ HAK_INLINE unsigned hak_log2(size_t n) {
 #define hak_order_stores() __atomic_signal_fence(__ATOMIC_SEQ_CST)
 
 /* A free block, in a list.  In checked mode its second word seals the first: it is the link XOR the
- * block's address XOR the process's secret mark (check/checked.h), so that a copy of it elsewhere
- * is no seal.  In fast mode the mark is 0, and the second word not written. */
+ * block's address XOR the process's secret mark, so that a copy of it elsewhere is no seal.  In
+ * fast mode the mark is 0, and the second word not written. */
 struct hak_block {
     struct hak_block *next;
     uintptr_t seal;
 };
 
-HAK_INLINE void hak_block_link(struct hak_block *block, struct hak_block *next, uintptr_t mark) {
+HAK_INLINE void hak_block_seal(struct hak_block *block, struct hak_block *next, uintptr_t mark) {
     block->next = next;
-    if (mark) block->seal = mark ^ (uintptr_t)block ^ (uintptr_t)next;
+    block->seal = mark ^ (uintptr_t)block ^ (uintptr_t)next;
+}
+
+HAK_INLINE void hak_block_link(struct hak_block *block, struct hak_block *next, uintptr_t mark) {
+    if (mark) hak_block_seal(block, next, mark);
+    else block->next = next;
 }
 
 HAK_INLINE bool hak_block_is_sealed(const struct hak_block *block, uintptr_t mark) {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Runs of set bits in a word.  Superslabs keep their free units, and regions their free
- * superslabs, as set bits; these functions find and build runs of them.
+ * Bits in a word.  Superslabs keep their free units, and regions their free superslabs, as set
+ * bits: functions that find and build runs of them.  Blocks that are handed out are set bits that
+ * one thread, and its signal handlers, change.
  */
 #ifndef HAK_BASE_BITS_H
 #define HAK_BASE_BITS_H
@@ -29,6 +30,35 @@ HAK_INLINE int hak_bits_find_run(uint64_t word, unsigned count) {
 HAK_INLINE unsigned hak_bits_run_length(uint64_t word, unsigned first) {
     uint64_t rest = ~(word >> first);
     return rest ? (unsigned)__builtin_ctzll(rest) : 64;
+}
+
+/* A word with the bit `index` modulo 64 set. */
+HAK_INLINE uint64_t hak_bits_one(uintptr_t index) {
+#if defined(__x86_64__)
+    uint64_t word = 0;
+    __asm__("btsq %1, %0" : "+r"(word) : "r"(index) : "cc"); /* a shift takes three steps */
+    return word;
+#else
+    return (uint64_t)1 << (index & 63);
+#endif
+}
+
+/* hak_bits_set and hak_bits_flip change a word that only this thread changes, in one step as seen
+ * by its signal handlers, which change other bits of it.  Other threads may read it: relaxed. */
+HAK_INLINE void hak_bits_set(uint64_t *word, uint64_t bits) {
+#if defined(__x86_64__)
+    __asm__("orq %1, %0" : "+m"(*word) : "r"(bits) : "cc");
+#else
+    __atomic_fetch_or(word, bits, __ATOMIC_RELAXED);
+#endif
+}
+
+HAK_INLINE void hak_bits_flip(uint64_t *word, uint64_t bits) {
+#if defined(__x86_64__)
+    __asm__("xorq %1, %0" : "+m"(*word) : "r"(bits) : "cc");
+#else
+    __atomic_fetch_xor(word, bits, __ATOMIC_RELAXED);
+#endif
 }
 
 /* The length of the longest run of set bits. */

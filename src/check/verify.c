@@ -10,6 +10,7 @@
 #include "large/huge.h"
 #include "os/report.h"
 #include "os/thread.h"
+#include "slab/used.h"
 #include "span/region.h"
 
 #include <sys/auxv.h>
@@ -64,8 +65,9 @@ static struct hak_finding verify_in_slab(const void *pointer) {
     }
     if (offset % size) return verify_found(HAK_POINTER_INTERIOR, size, offset % size);
     uintptr_t mark = hak_registry_get(slab->owner)->mark;
-    bool sealed = mark && hak_block_is_sealed(pointer, mark);
-    return verify_found(sealed ? HAK_POINTER_FREE : HAK_POINTER_VALID, size, 0);
+    /* A block that another thread has freed keeps its bit until the owner drains it. */
+    bool free = mark && (!hak_used_is(pointer) || hak_block_is_sealed(pointer, mark));
+    return verify_found(free ? HAK_POINTER_FREE : HAK_POINTER_VALID, size, 0);
 }
 
 struct hak_finding hak_verify(const void *pointer) {

@@ -9,9 +9,9 @@
 #include "front/slow.h"
 
 #include "base/counter.h"
-#include "check/checked.h"
 #include "check/verify.h"
 #include "config/option.h"
+#include "heap/bin.h"
 #include "heap/locked.h"
 #include "heap/registry.h"
 #include "heap/remote.h"
@@ -20,11 +20,15 @@
 #include "os/report.h"
 #include "os/thread.h"
 #include "policy/release.h"
+#include "slab/used.h"
 
 #include <errno.h>
 
 /* One slow path in so many looks at the clock. */
 #define SLOW_TICK (HAK_STRESS ? 1u : 64u)
+
+/* Bits that are clear in the address of any block. */
+#define SLOW_NO_BLOCK (~(uintptr_t)0 << HAK_ADDRESS_BITS | (HAK_MIN_ALIGN - 1))
 
 const struct hak_other_malloc *_Atomic hak_slow_foreign;
 
@@ -125,6 +129,7 @@ void *hak_slow_malloc(size_t size) {
             bin->room++;
             hak_order_stores(); /* H7 */
             block->seal = 0;
+            hak_used_set(block);
             return block;
         }
     }
@@ -142,18 +147,11 @@ void hak_slow_overflow(uint64_t class_words) {
     hak_heap_leave(tls);
 }
 
-/* A block of this thread's heap that has passed the checks. */
-HAK_INLINE void slow_push(struct hak_heap *heap, uint64_t class_words, struct hak_block *block) {
-    struct hak_bin *bin = hak_heap_bin_at(heap, class_words);
-    hak_block_link(block, bin->head, heap->mark);
-    hak_order_stores(); /* H7 */
-    bin->head = block;
-    if (hak_unlikely(--bin->room < 0)) hak_slow_overflow(class_words);
-}
-
-/* The same where the call must be seen to be at work: the class is above HAK_FAST_CLASSES. */
+/* A block of this thread's heap that has passed the checks, of a class above HAK_FAST_CLASSES: the
+ * call must be seen to be at work. */
 static void slow_push_large(struct hak_tls *tls, uint64_t class_words, struct hak_block *block) {
     if (hak_unlikely(tls->state != HAK_TLS_READY)) { /* as in hak_slow_overflow */
+        if (tls->heap->mark) hak_used_set(block);    /* the drain clears it */
         hak_remote_free_now(block, hak_map_tag(block));
         return;
     }
@@ -197,15 +195,23 @@ static void slow_release_bad(void *pointer, const struct hak_finding *finding,
     hak_verify_fail(function, pointer, finding);
 }
 
-/* Checked mode: is another heap's block in use, as far as can be told quickly? */
-static bool slow_remote_in_use(const struct hak_block *block, uint32_t tag) {
+/* Checked mode: is the heap's own block in use?  Then it is not any more. */
+static bool slow_unuse(const struct hak_heap *heap, const struct hak_block *block) {
+    return !((uintptr_t)block & SLOW_NO_BLOCK) && !hak_block_is_sealed(block, heap->mark) &&
+           hak_used_clear(block);
+}
+
+/* Checked mode: is a block of another heap, `to`, in use, as far as can be told quickly?  Not by
+ * its bit, whose line the owner writes to. */
+static bool slow_remote_in_use(struct hak_heap *to, const struct hak_block *block, uint32_t tag) {
+    hak_remote_note_shared(to);
     const struct hak_class *info = &hak_class_table[hak_tag_class(tag)];
     if (info->units != 1 || info->capacity == 1) return false;
     uint16_t offset = (uint16_t)(uintptr_t)block;
     /* relaxed: the owner had carved the block before the program passed it to this thread */
     uint32_t carved = __atomic_load_n(&hak_slab_of(block)->carved, __ATOMIC_RELAXED);
     return hak_class_divides(info->inverse, offset) && offset < carved * info->block_bytes &&
-           !hak_block_is_sealed(block, hak_registry_get(hak_tag_owner(tag))->mark);
+           !hak_block_is_sealed(block, to->mark);
 }
 
 void hak_slow_release(void *pointer, uint32_t tag, const char *function) {
@@ -217,9 +223,10 @@ void hak_slow_release(void *pointer, uint32_t tag, const char *function) {
     }
     bool ready = slow_ready(tls);
     struct hak_heap *heap = ready ? tls->heap : NULL;
-    bool own = known && heap && hak_tag_owner(tag) == heap->id;
-    bool checked = known && hak_registry_get(hak_tag_owner(tag))->mark;
-    if (!known || (checked && (own || !slow_remote_in_use(pointer, tag)))) {
+    struct hak_heap *to = known ? hak_registry_get(hak_tag_owner(tag)) : NULL;
+    bool own = known && to == heap;
+    if (!known ||
+        (to->mark && !(own ? slow_unuse(heap, pointer) : slow_remote_in_use(to, pointer, tag)))) {
         struct hak_finding finding = hak_verify(pointer);
         if (finding.verdict != HAK_POINTER_VALID) {
             slow_release_bad(pointer, &finding, function);
@@ -230,34 +237,49 @@ void hak_slow_release(void *pointer, uint32_t tag, const char *function) {
     else slow_send(tls, pointer, tag, ready);
 }
 
-static __attribute__((noinline)) void slow_free_rest(void *pointer, uint32_t tag) {
-    if (pointer) hak_slow_release(pointer, tag, "free");
-    else if (hak_tls.heap) hak_tls.heap->counts.free_null++;
+/* fast mode, and too large for the fast path; or slow_free_checked has declined */
+static __attribute__((noinline)) void slow_free_rest(void *pointer, uint64_t class_words) {
+    struct hak_tls *tls = &hak_tls;
+    if (hak_likely(class_words - 2 <= 2 * HAK_CLASSES - 2)) {
+        slow_push_large(tls, class_words, pointer);
+    } else if (pointer) {
+        /* not class_words: a signal handler may have opened the doors since that was made */
+        hak_slow_release(pointer, hak_map_tag(pointer), "free");
+    } else if (tls->heap) {
+        tls->heap->counts.free_null++;
+    }
 }
 
-/* Checked mode: frees the block if it is the heap's own, and no check that is quick fails. */
-static bool slow_free_checked(struct hak_tls *tls, void *pointer, uint32_t tag) {
-    uint64_t words = tag ^ tls->checked_tag;
-    if (hak_unlikely(words - 2 > 2 * HAK_CLASSES - 2) ||
-        hak_unlikely((uintptr_t)pointer >> HAK_ADDRESS_BITS) ||
-        hak_unlikely(!hak_checked_in_use(tls->heap, words, pointer))) {
+/* Checked mode: has another thread freed the heap's own block already?  It has its bit until it is
+ * drained, but is sealed.  Looked at only in heaps that share blocks: its line may be cold.
+ * (What is missed is found when the block is drained.) */
+HAK_INLINE bool slow_is_sent(const struct hak_heap *heap, const struct hak_block *block) {
+    return hak_unlikely(atomic_load_explicit(&heap->shared, memory_order_relaxed)) &&
+           hak_block_is_sealed(block, heap->mark);
+}
+
+/* Checked mode: frees a block whose tag differs by `class_words` from the heap's, if that says that
+ * it is the heap's own, of up to HAK_FAST_MAX, and it is handed out. */
+HAK_INLINE bool slow_free_checked(struct hak_tls *tls, struct hak_block *block,
+                                  uint64_t class_words) {
+    struct hak_heap *heap = tls->heap;
+    if (hak_unlikely(class_words - 2 > 2 * HAK_FAST_CLASSES - 2) ||
+        hak_unlikely((uintptr_t)block & SLOW_NO_BLOCK) || hak_unlikely(slow_is_sent(heap, block)) ||
+        hak_unlikely(!hak_used_clear(block))) {
         return false;
     }
-    if (hak_likely(words <= 2 * HAK_FAST_CLASSES)) slow_push(tls->heap, words, pointer);
-    else slow_push_large(tls, words, pointer);
+    struct hak_bin *bin = hak_heap_bin_at(heap, class_words);
+    hak_block_seal(block, bin->head, heap->mark);
+    hak_order_stores(); /* H7 */
+    bin->head = block;
+    if (hak_unlikely(--bin->room < 0)) hak_slow_overflow(class_words);
     return true;
 }
 
 void hak_slow_free(void *pointer, uint64_t class_words) {
     struct hak_tls *tls = &hak_tls;
-    uint32_t tag = (uint32_t)class_words ^ tls->tag;
-    if (hak_likely(slow_free_checked(tls, pointer, tag))) return;
-    if (hak_likely(class_words - 2 <= 2 * HAK_CLASSES - 2)) {
-        slow_push_large(tls, class_words, pointer); /* fast mode, and too large for the fast path */
-        return;
-    }
-    /* not `tag`: a signal handler may have opened the doors since class_words was made */
-    slow_free_rest(pointer, hak_map_tag(pointer));
+    if (hak_unlikely(!slow_free_checked(tls, pointer, class_words ^ tls->checked_tag)))
+        slow_free_rest(pointer, class_words);
 }
 
 void hak_slow_free_sized(void *pointer, size_t size, const char *function) {
@@ -265,7 +287,7 @@ void hak_slow_free_sized(void *pointer, size_t size, const char *function) {
     uint32_t tag = (uintptr_t)pointer >> HAK_ADDRESS_BITS ? 0 : hak_map_tag(pointer);
     unsigned class = tag == HAK_TAG_HUGE ? 0 : hak_tag_class(tag);
     if (hak_likely(size <= hak_class_table[class].block_bytes) &&
-        hak_likely(slow_free_checked(tls, pointer, tag))) {
+        hak_likely(slow_free_checked(tls, pointer, tag ^ tls->checked_tag))) {
         return;
     }
     if (!pointer) return;

@@ -75,7 +75,6 @@ struct hak_slab *hak_adopt_slab_for(struct hak_heap *heap, unsigned class) {
     struct hak_slab *slab = from->bin[class].head ? NULL : from->cold[class].partial;
     if (slab) {
         hak_heap_slab_remove(from, slab);
-        from->check[class].carve_left = 0;
         hak_slab_retag(slab, heap->id);
         hak_heap_slab_add(heap, slab);
     }

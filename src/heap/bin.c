@@ -38,25 +38,25 @@ static unsigned bin_batch(const struct hak_heap *heap, unsigned class) {
     return half < HAK_BATCH_MAX ? half : HAK_BATCH_MAX;
 }
 
-void hak_bin_report_broken(unsigned class, const struct hak_block *block) {
-    static const char text[] =
-        "malloc: write after free: the free block of %u bytes at %p was written to";
+static void bin_report(unsigned class, const struct hak_block *block, const char *what,
+                       const char *how) {
+    static const char text[] = "malloc: %s: the free block of %u bytes at %p was %s";
     unsigned bytes = hak_class_table[class].block_bytes;
     if (hak_option_int(HAK_OPTION_ON_ERROR) == HAK_ON_ERROR_ABORT) {
-        hak_die(text, bytes, (const void *)block);
+        hak_die(text, what, bytes, (const void *)block, how);
     }
-    hak_report(text, bytes, (const void *)block);
+    hak_report(text, what, bytes, (const void *)block, how);
+}
+
+void hak_bin_report_broken(unsigned class, const struct hak_block *block) {
+    bin_report(class, block, "write after free", "written to");
+}
+
+void hak_bin_report_twice(unsigned class, const struct hak_block *block) {
+    bin_report(class, block, "double free", "freed by two threads");
 }
 
 /* ---- Refill ---------------------------------------------------------------------------------- */
-
-/* Notes the untouched part of the slab that was carved last (checked mode). */
-static void bin_note_carve(struct hak_heap *heap, const struct hak_slab *slab) {
-    struct hak_bin_check *check = &heap->check[slab->class];
-    size_t size = hak_class_table[slab->class].block_bytes;
-    check->carve_at = slab->base + slab->carved * size;
-    check->carve_left = (uint16_t)((slab->capacity - slab->carved) * size / 16);
-}
 
 /* Takes a batch from one listed slab; it leaves the list when it has nothing more. */
 static bool bin_from_slab(struct hak_heap *heap, struct hak_slab *slab, struct hak_batch *batch,
@@ -66,7 +66,6 @@ static bool bin_from_slab(struct hak_heap *heap, struct hak_slab *slab, struct h
     *carved = !hak_slab_take(slab, max, heap->mark, batch, &broken);
     if (hak_unlikely(broken != NULL)) hak_bin_report_broken(slab->class, broken);
     bool got = !*carved || hak_slab_carve(slab, max, heap->mark, batch);
-    if (*carved && got) bin_note_carve(heap, slab);
     if (!slab->free && slab->carved == slab->capacity) hak_heap_slab_full(heap, slab);
     return got;
 }
@@ -125,7 +124,10 @@ struct hak_block *hak_bin_refill(struct hak_heap *heap, unsigned class, bool *ze
         return NULL;
     bin->head = batch.rest;
     bin->room = (int32_t)(cold->capacity - batch.rest_count);
-    if (heap->mark && !batch.zeroed) batch.first->seal = 0;
+    if (heap->mark) {
+        if (!batch.zeroed) batch.first->seal = 0;
+        hak_used_set(batch.first);
+    }
     *zeroed = batch.zeroed;
     return batch.first;
 }
@@ -139,9 +141,7 @@ static void bin_return_to(struct hak_heap *heap, struct hak_slab *slab, struct h
         return;
     }
     hak_heap_slab_remove(heap, slab);
-    struct hak_bin_check *check = &heap->check[slab->class];
-    if ((size_t)(check->carve_at - slab->base) < (size_t)slab->units << HAK_UNIT_SHIFT)
-        check->carve_left = 0;
+    if (HAK_STRESS && heap->mark && hak_used_forget(slab)) hak_die("L4: a free slab is in use");
     hak_slab_release(slab);
 }
 

@@ -16,6 +16,7 @@
 #define HAK_HEAP_BIN_H
 
 #include "heap/heap.h"
+#include "slab/used.h"
 
 /* One block for the caller, and a magazine for the next ones.  *zeroed: the block reads as zeros.
  * NULL: no memory.  In checked mode the block is not sealed any more. */
@@ -39,9 +40,10 @@ void hak_bin_idle(struct hak_heap *heap);
 /* Returns one free block of this heap to its slab, and an emptied slab to the superslabs. */
 void hak_bin_return(struct hak_heap *heap, struct hak_block *block);
 
-/* Says that a free block's seal is broken: it was written to, or freed twice.  Does not return,
- * unless the option on_error says so. */
+/* Says that a free block's seal is broken: it was written to; or that it comes back a second time.
+ * Does not return, unless the option on_error says so. */
 void hak_bin_report_broken(unsigned class, const struct hak_block *block) HAK_COLD;
+void hak_bin_report_twice(unsigned class, const struct hak_block *block) HAK_COLD;
 
 /* The same of the first block of a bin, which is given up. */
 void hak_bin_corrupt(struct hak_heap *heap, unsigned class, const struct hak_block *block) HAK_COLD;
@@ -58,7 +60,10 @@ HAK_INLINE struct hak_block *hak_bin_pop(struct hak_heap *heap, unsigned class) 
     bin->head = block->next;
     bin->room++;
     hak_order_stores(); /* H7 */
-    if (heap->mark) block->seal = 0;
+    if (heap->mark) {
+        block->seal = 0;
+        hak_used_set(block);
+    }
     return block;
 }
 

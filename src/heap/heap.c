@@ -23,11 +23,6 @@ static void heap_reset_class(struct hak_heap *heap, unsigned class) {
     uint32_t capacity = HAK_STRESS || !blocks ? 1 : (uint32_t)blocks;
     heap->bin[class].head = NULL;
     heap->bin[class].room = (int32_t)capacity;
-    heap->check[class].carve_left = 0;
-    bool quick = info->units == 1 && info->capacity > 1;
-    size_t end = (size_t)info->capacity * info->block_bytes;
-    heap->check[class].inverse = quick ? info->inverse : 0;
-    heap->check[class].end = quick && end < HAK_UNIT_BYTES ? (uint16_t)end : 1;
     heap->cold[class].partial = NULL;
     heap->cold[class].capacity = capacity;
 }

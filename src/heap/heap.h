@@ -46,15 +46,6 @@ struct hak_bin {
 
 _Static_assert(sizeof(struct hak_bin) == 16, "found by a tag's class field: span/map.h");
 
-/* What checked mode asks about a class on each free; of use for slabs of
- * one unit with many blocks. */
-struct hak_bin_check {
-    char *carve_at;      /* the untouched part of the slab being carved ... */
-    uint16_t carve_left; /* ... and its size, in 16 bytes: no pointer into it was handed out */
-    uint16_t end;        /* offset of the slab's end that is too short for a block; 1 if none */
-    uint32_t inverse;    /* of the block size; 0: other slabs, which are checked the long way */
-};
-
 struct hak_bin_cold {
     struct hak_slab *partial; /* slabs with free or uncut blocks */
     uint64_t refills, flushes;
@@ -80,33 +71,35 @@ struct hak_heap_counts {
 
 struct hak_heap {
     struct hak_bin bin[HAK_CLASSES + 1]; /* first: found without adding an offset.  [0] is unused */
-    uint32_t id;                         /* const once in the registry */
-    uint32_t tag;                        /* const once there: hak_tag_make(id, 0) */
-    uint32_t kind;                       /* const while in use */
-    _Atomic uint32_t
-        busy; /* atomic, relaxed: H5; read in forked children, and by the next holder of the lock */
-    uintptr_t mark;               /* const: the process's mark, 0 unless in checked mode */
-    uint32_t slow_ops;            /* slow paths entered: when to look at the clock */
-    uint32_t idle_class;          /* the last class that was looked at for an idle magazine ... */
-    uint32_t idle_ms;             /* ... and when (low 32 bits) */
-    struct hak_block *pending;    /* a chain taken from the inbox, not yet worked off */
+
+    /* What other threads read when they free a block of the heap: lines that are rarely written. */
+    _Alignas(HAK_CACHE_LINE) uint32_t id; /* const once in the registry */
+    uint32_t tag;                         /* const once there: hak_tag_make(id, 0) */
+    uint32_t kind;                        /* const while in use */
+    _Atomic uint32_t shared; /* atomic, relaxed: others have freed blocks of it lately (checked) */
+    uintptr_t mark;          /* const: the process's mark, 0 unless in checked mode */
+    /* class << 1 by (size + 15) / 16, for sizes up to HAK_SMALL_MAX */
+    uint8_t class_words[HAK_SMALL_MAX / 16 + 1];
+
+    /* atomic, relaxed: H5; read in forked children, and by the next holder of the lock */
+    _Alignas(HAK_CACHE_LINE) _Atomic uint32_t busy;
+    uint32_t slow_ops;         /* slow paths entered: when to look at the clock */
+    uint32_t idle_class;       /* the last class that was looked at for an idle magazine ... */
+    uint32_t idle_ms;          /* ... and when (low 32 bits) */
+    struct hak_block *pending; /* a chain taken from the inbox, not yet worked off */
     /* atomic, relaxed: the owner's thread pointer.  heap/thread_heap.c looks at it from any thread,
      * for that thread's own. */
     _Atomic uintptr_t thread;
     /* atomic, relaxed: hak_fork_generation() of the process in which it was made, attached or
      * claimed last; in another one its thread is gone.  heap/adopt.c reads it. */
     _Atomic uint32_t process;
-    bool torn;       /* was busy in another thread when this process was forked */
-
-    /* class << 1 by (size + 15) / 16, for sizes up to HAK_SMALL_MAX */
-    uint8_t class_words[HAK_SMALL_MAX / 16 + 1];
+    bool torn; /* was busy in another thread when this process was forked */
     struct hak_outbox outbox[HAK_OUTBOXES];
 
     _Alignas(HAK_CACHE_LINE) _Atomic(struct hak_block *) inbox; /* atomic: pushed by anyone */
     _Atomic size_t inbox_bytes; /* atomic, relaxed, an estimate: of inbox and pending */
 
-    _Alignas(HAK_CACHE_LINE) struct hak_bin_check check[HAK_CLASSES + 1];
-    struct hak_bin_cold cold[HAK_CLASSES + 1];
+    _Alignas(HAK_CACHE_LINE) struct hak_bin_cold cold[HAK_CLASSES + 1];
     struct hak_heap_counts counts;
 
     /* HAK_HEAP_LOCKED only */

@@ -9,6 +9,7 @@
 #include "heap/registry.h"
 #include "heap/remote.h"
 #include "os/lock.h"
+#include "slab/used.h"
 
 static _Atomic(struct hak_heap *) locked_fallbacks; /* atomic: grows at its head */
 
@@ -21,7 +22,7 @@ struct locked_huge {
 };
 
 static struct locked_huge *locked_links(struct hak_superslab *huge) {
-    return (struct locked_huge *)(void *)&huge->unit[0];
+    return (struct locked_huge *)(void *)&huge->meta->unit[0];
 }
 
 /* The lock is held: begins work on the heap. */
@@ -160,6 +161,7 @@ static void locked_release_slabs(struct hak_heap *heap, struct hak_slab **list) 
     while (*list) {
         struct hak_slab *slab = *list;
         hak_heap_slab_remove(heap, slab);
+        if (heap->mark) hak_used_forget(slab);
         hak_slab_release(slab);
     }
 }

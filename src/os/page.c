@@ -111,9 +111,9 @@ bool hak_page_unmap(void *start, size_t bytes, enum hak_page_use use) {
     return true;
 }
 
-bool hak_page_purge(void *start, size_t bytes) {
+bool hak_page_purge(void *start, size_t bytes, enum hak_page_use use) {
     if (!page_madvise(start, bytes, MADV_DONTNEED, &hak_counters.os_madvise_dontneed)) return false;
-    hak_counter_add(&hak_counters.purged_bytes, bytes);
+    if (use == HAK_PAGE_HEAP) hak_counter_add(&hak_counters.purged_bytes, bytes);
     return true;
 }
 

@@ -20,7 +20,7 @@ bool hak_page_unmap(void *start, size_t bytes, enum hak_page_use use);
 
 /* Gives the pages' memory back; the range stays mapped.  True: the range reads as zeros now.
  * False: its contents are unchanged. */
-bool hak_page_purge(void *start, size_t bytes);
+bool hak_page_purge(void *start, size_t bytes, enum hak_page_use use);
 
 /* Grows or shrinks a whole mapping of HAK_PAGE_HEAP at its place.  False: nothing has changed. */
 bool hak_page_resize(void *start, size_t old_bytes, size_t new_bytes);

@@ -5,6 +5,7 @@
 #include "span/map.h"
 
 #include "os/page.h"
+#include "span/superslab.h"
 
 struct hak_map hak_map;
 
@@ -43,7 +44,9 @@ void hak_map_set_tags(const void *start, size_t units, uint32_t tag) {
 void hak_map_set_superslab(const void *start, struct hak_superslab *superslab) {
     uintptr_t address = (uintptr_t)start;
     size_t index = (address >> HAK_SUPERSLAB_SHIFT) & (HAK_LEAF_SUPERSLABS - 1);
-    if (hak_map_leaf(address) == &hak_map.zero) return; /* not covered: nothing was stored either */
-    atomic_store_explicit(&hak_map_leaf(address)->superslab[index], superslab,
-                          memory_order_release);
+    struct hak_leaf *leaf = hak_map_leaf(address);
+    if (leaf == &hak_map.zero) return; /* not covered: nothing was stored either */
+    uint64_t *used = superslab ? superslab->meta->used : NULL;
+    atomic_store_explicit(&leaf->used[index], used, memory_order_relaxed);
+    atomic_store_explicit(&leaf->superslab[index], superslab, memory_order_release);
 }

@@ -42,6 +42,7 @@ struct hak_superslab;
 struct hak_leaf {
     _Atomic uint32_t tag[HAK_LEAF_UNITS];                           /* atomic */
     _Atomic(struct hak_superslab *) superslab[HAK_LEAF_SUPERSLABS]; /* atomic */
+    _Atomic(uint64_t *) used[HAK_LEAF_SUPERSLABS];                  /* atomic */
 };
 
 struct hak_map {
@@ -74,6 +75,14 @@ HAK_INLINE struct hak_superslab *hak_map_superslab(const void *address) {
     return atomic_load_explicit(&hak_map_leaf(p)->superslab[index], memory_order_acquire);
 }
 
+/* The allocated bits of a superslab (slab/used.h); the address is in a unit that has a tag. */
+HAK_INLINE uint64_t *hak_map_used(const void *address) {
+    uintptr_t p = (uintptr_t)address;
+    uint32_t index = (uint32_t)p >> HAK_SUPERSLAB_SHIFT;
+    /* relaxed: set before the unit got its tag */
+    return atomic_load_explicit(&hak_map_leaf(p)->used[index], memory_order_relaxed);
+}
+
 HAK_INLINE uint32_t hak_tag_make(uint32_t owner, unsigned class) {
     return owner << HAK_TAG_CLASS_BITS | class << 1;
 }
@@ -92,7 +101,7 @@ bool hak_map_cover(const void *start, size_t bytes);
 /* Stores the tag of `units` units from `start` on: covered, and claimed by the caller. */
 void hak_map_set_tags(const void *start, size_t units, uint32_t tag);
 
-/* Stores the descriptor (or NULL) of one superslab of covered space. */
+/* Stores the descriptor (or NULL) of one superslab of covered space, and where its bits are. */
 void hak_map_set_superslab(const void *start, struct hak_superslab *superslab);
 
 #endif

@@ -104,15 +104,14 @@ static struct hak_region *region_descriptor(uint32_t capacity) {
     if (!region_entry(hak_region_count(), true)) return NULL; /* no place for it in the table */
     size_t head = hak_align_up(sizeof *region + capacity * sizeof region->superslab[0],
                                HAK_CACHE_LINE);
-    region = hak_arena_alloc(
-        head + (size_t)capacity * HAK_SUPERSLAB_UNITS * sizeof(struct hak_unit), HAK_CACHE_LINE);
+    region = hak_arena_alloc(head + capacity * sizeof(struct hak_superslab_meta), HAK_CACHE_LINE);
     if (!region) return NULL;
     region->capacity = capacity;
-    struct hak_unit *units = (struct hak_unit *)(void *)((char *)region + head);
+    struct hak_superslab_meta *meta = (struct hak_superslab_meta *)(void *)((char *)region + head);
     for (uint32_t slot = 0; slot < capacity; slot++) {
         region->superslab[slot].region = region;
         region->superslab[slot].slot = slot;
-        region->superslab[slot].unit = units + (size_t)slot * HAK_SUPERSLAB_UNITS;
+        region->superslab[slot].meta = &meta[slot];
     }
     return region_append(region) ? region : NULL;
 }
@@ -258,6 +257,20 @@ void hak_region_release(struct hak_superslab *superslab, unsigned count) {
     }
 }
 
+/* Gives back what is known about the units of free superslabs, which the caller has claimed: it
+ * means nothing any more, and no bit of it is set (L4). */
+static void region_purge_meta(struct hak_superslab *superslab, unsigned count) {
+    bool cut = false;
+    for (unsigned i = 0; i < count; i++) {
+        cut |= superslab[i].cut;
+        superslab[i].cut = false;
+    }
+    uintptr_t page = hak_page_bytes();
+    uintptr_t start = hak_align_up((uintptr_t)superslab->meta, page);
+    uintptr_t end = (uintptr_t)(superslab->meta + count) & ~(page - 1);
+    if (cut && start < end) hak_page_purge((void *)start, end - start, HAK_PAGE_META);
+}
+
 size_t hak_region_purge_slots(struct hak_region *region, uint64_t slots) {
     size_t purged = 0;
     while (slots) {
@@ -275,11 +288,12 @@ size_t hak_region_purge_slots(struct hak_region *region, uint64_t slots) {
         if (!claimed) continue;
         struct hak_superslab *superslab = &region->superslab[first];
         size_t bytes = (size_t)count << HAK_SUPERSLAB_SHIFT;
-        if (hak_page_purge(superslab->base, bytes)) {
+        if (hak_page_purge(superslab->base, bytes, HAK_PAGE_HEAP)) {
             for (unsigned i = 0; i < count; i++) {
                 atomic_store_explicit(&superslab[i].dirty_units, 0, memory_order_relaxed);
             }
             purged += bytes;
+            region_purge_meta(superslab, count);
         }
         atomic_fetch_or_explicit(&region->free_slots, run, memory_order_release);
     }
@@ -313,6 +327,7 @@ size_t hak_region_unmap_free(void) {
         region_rebase(region, NULL, 0);
         if (hak_page_unmap(base, bytes, HAK_PAGE_HEAP)) {
             returned += bytes;
+            region_purge_meta(&region->superslab[0], region->capacity);
             region_retire(region);
         } else { /* P4: still ours */
             region_rebase(region, base, bytes);
@@ -346,7 +361,7 @@ void hak_region_unmap_dedicated(struct hak_superslab *superslab) {
     }
     /* P4: its memory goes back at least; hak_region_unmap_free tries the rest again. */
     region_rebase(region, base, bytes);
-    hak_page_purge(base, bytes);
+    hak_page_purge(base, bytes, HAK_PAGE_HEAP);
     atomic_store_explicit(&region->free_slots, 1, memory_order_release);
 }
 

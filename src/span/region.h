@@ -21,7 +21,7 @@
 #define HAK_REGION_SLOTS_MAX 64u
 
 struct hak_region {
-    _Atomic uint64_t free_slots;      /* atomic: set = free */
+    _Atomic uint64_t free_slots; /* atomic: set = free */
     /* atomic, hints: in pieces, with n + 1 free units in a row */
     _Atomic uint64_t roomy_slots[HAK_SUPERSLAB_UNITS];
     _Atomic uint64_t dirty_slots;     /* atomic, hint: something to purge */
@@ -31,7 +31,7 @@ struct hak_region {
     uint32_t capacity;                /* const: descriptors */
     uint32_t index;                   /* const: in the table of regions */
     _Atomic uint32_t retired;         /* atomic: 1 = may be claimed for a new mapping */
-    struct hak_superslab superslab[]; /* then, capacity * HAK_SUPERSLAB_UNITS of struct hak_unit */
+    struct hak_superslab superslab[]; /* then, capacity of struct hak_superslab_meta */
 };
 
 /* The slots of a region.  relaxed: whoever has claimed a slot has acquired what region_map stored;

@@ -100,6 +100,7 @@ static struct hak_superslab *superslab_claim_whole(unsigned count, unsigned *fir
     struct hak_superslab *superslab = hak_region_claim(1);
     if (!superslab) return NULL;
     *first = 0;
+    superslab->cut = true;
     uint32_t left = SUPERSLAB_FULL & ~(uint32_t)hak_bits_run(0, count);
     atomic_store_explicit(&superslab->kind, HAK_SUPERSLAB_PIECES, memory_order_relaxed);
     /* release: whoever claims the rest sees the kind, and zeroed tags.  seq_cst: superslab_hide */
@@ -181,7 +182,7 @@ size_t hak_superslab_purge(struct hak_superslab *superslab) {
         }
         tried |= run;
         if (hak_page_purge(hak_superslab_unit_base(superslab, first),
-                           (size_t)count << HAK_UNIT_SHIFT)) {
+                           (size_t)count << HAK_UNIT_SHIFT, HAK_PAGE_HEAP)) {
             atomic_fetch_and_explicit(&superslab->dirty_units, ~run, memory_order_relaxed);
             purged += (size_t)count << HAK_UNIT_SHIFT;
         }

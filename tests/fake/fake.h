@@ -28,7 +28,8 @@ enum fake_call {
     FAKE_MAP,      /* hak_page_map for HAK_PAGE_HEAP ... */
     FAKE_MAP_META, /* ... and for HAK_PAGE_META */
     FAKE_UNMAP,
-    FAKE_PURGE,
+    FAKE_PURGE,      /* hak_page_purge for HAK_PAGE_HEAP ... */
+    FAKE_PURGE_META, /* ... and for HAK_PAGE_META */
     FAKE_RESIZE,
     FAKE_MOVE,
     FAKE_ADVISE, /* hak_page_avoid_huge: its failure has no effect */

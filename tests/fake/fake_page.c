@@ -268,14 +268,15 @@ static bool page_unmap(void *start, size_t bytes, enum hak_page_use use) {
     return true;
 }
 
-static bool page_purge(void *start, size_t bytes) {
+static bool page_purge(void *start, size_t bytes, enum hak_page_use use) {
     page_offset(start, bytes, "purge of what is not mapped");
-    bool worked = page_called(FAKE_PURGE);
+    enum fake_call call = use == HAK_PAGE_META ? FAKE_PURGE_META : FAKE_PURGE;
+    bool worked = page_called(call);
     page_result(worked, &hak_counters.os_madvise_dontneed, &hak_counters.os_madvise_failed);
-    page_note(FAKE_PURGE, start, bytes, worked);
+    page_note(call, start, bytes, worked);
     if (!worked) return false; /* the contents stay: who takes them for zeros is found out */
     madvise(start, bytes, MADV_DONTNEED);
-    hak_counter_add(&hak_counters.purged_bytes, bytes);
+    if (use == HAK_PAGE_HEAP) hak_counter_add(&hak_counters.purged_bytes, bytes);
     return true;
 }
 
@@ -342,9 +343,8 @@ static void page_advise(void *start, size_t bytes) {
 }
 
 void *hak_page_map_wiped(void) {
-    bool worked = page_called(FAKE_WIPE);
     size_t bytes = hak_page_bytes();
-    void *page = worked ? page_map(bytes, bytes, HAK_PAGE_META) : NULL;
+    void *page = page_called(FAKE_WIPE) ? page_map(bytes, bytes, HAK_PAGE_META) : NULL;
     page_note(FAKE_WIPE, page, bytes, page != NULL);
     return page;
 }
@@ -375,9 +375,9 @@ bool hak_page_unmap(void *start, size_t bytes, enum hak_page_use use) {
     return page_end_bool(page_unmap(start, bytes, use));
 }
 
-bool hak_page_purge(void *start, size_t bytes) {
+bool hak_page_purge(void *start, size_t bytes, enum hak_page_use use) {
     page_hook(true);
-    return page_end_bool(page_purge(start, bytes));
+    return page_end_bool(page_purge(start, bytes, use));
 }
 
 bool hak_page_resize(void *start, size_t old_bytes, size_t new_bytes) {

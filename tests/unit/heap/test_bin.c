@@ -290,7 +290,10 @@ static void test_marks(void **state) {
         for (const struct hak_block *b = heap->bin[class].head; b; b = b->next) {
             assert_true(hak_block_is_sealed(b, heap->mark));
         }
-        for (size_t i = 0; i < UNIT_COUNT(block); i++) hak_bin_push(heap, class, block[i]);
+        for (size_t i = 0; i < UNIT_COUNT(block); i++) {
+            assert_true(hak_used_clear(block[i])); /* who frees it does that */
+            hak_bin_push(heap, class, block[i]);
+        }
         if (round == 1) hak_bin_flush_all(heap);
         assert_true(hak_block_is_sealed(block[0], heap->mark));
     }

@@ -58,17 +58,6 @@ static void test_no_mark(void **state) {
     assert_int_equal(make(HAK_HEAP_THREAD)->mark, 0);
 }
 
-static void test_checks_of_a_class(void **state) {
-    (void)state;
-    struct hak_heap *heap = make(HAK_HEAP_THREAD);
-    for (unsigned class = 1; class <= HAK_CLASSES; class ++) {
-        const struct hak_class *info = &hak_class_table[class];
-        bool quick = info->units == 1 && info->capacity > 1;
-        assert_int_equal(heap->check[class].inverse, quick ? info->inverse : 0);
-        assert_int_equal(heap->check[class].carve_left, 0);
-    }
-}
-
 static unsigned length(const struct hak_slab *list) {
     unsigned count = 0;
     for (const struct hak_slab *slab = list; slab; slab = slab->next, count++) {
@@ -184,10 +173,16 @@ static void test_without_memory(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        ISOLATED(test_make),          ISOLATED(test_class_words),        ISOLATED(test_mark),
-        ISOLATED(test_no_mark),       ISOLATED(test_checks_of_a_class),  ISOLATED(test_lists),
-        ISOLATED(test_reset),         ISOLATED(test_lists_of_dedicated), ISOLATED(test_doors_fast),
-        ISOLATED(test_doors_checked), ISOLATED(test_without_memory),
+        ISOLATED(test_make),
+        ISOLATED(test_class_words),
+        ISOLATED(test_mark),
+        ISOLATED(test_no_mark),
+        ISOLATED(test_lists),
+        ISOLATED(test_reset),
+        ISOLATED(test_lists_of_dedicated),
+        ISOLATED(test_doors_fast),
+        ISOLATED(test_doors_checked),
+        ISOLATED(test_without_memory),
     };
     return cmocka_run_group_tests_name("heap/heap", tests, NULL, NULL);
 }

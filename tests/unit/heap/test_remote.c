@@ -223,6 +223,44 @@ static void test_threads(void **state) {
     engine_check_empty();
 }
 
+/* A block that comes twice is found when it is drained; the chain behind it is given up, and
+ * nothing is handed out twice. */
+static void test_sent_twice(void **state) {
+    (void)state;
+    engine_mode("checked");
+    hak_option_write("on_error", "report");
+    struct hak_heap *owner = make(HAK_HEAP_THREAD);
+    struct hak_block *twice = take(owner, 3), *other = take(owner, 3);
+    assert_non_null(take(owner, 3)); /* so that the slab stays */
+    hak_remote_free_now(twice, hak_map_tag(twice));
+    hak_remote_drain(owner, 3);
+    assert_false(hak_used_is(twice));
+    hak_remote_free_now(other, hak_map_tag(other));
+    hak_remote_free_now(twice, hak_map_tag(twice)); /* the chain's first */
+    hak_remote_drain(owner, 3);
+    assert_null(owner->pending);
+    static struct hak_block *taken[3000];
+    for (size_t i = 0; i < UNIT_COUNT(taken); i++) {
+        taken[i] = take(owner, 3);
+        engine_fill(taken[i], 48, i);
+    }
+    for (size_t i = 0; i < UNIT_COUNT(taken); i++) assert_true(engine_intact(taken[i], 48, i));
+}
+
+static void test_shared_until_quiet(void **state) {
+    (void)state;
+    engine_mode("checked");
+    struct hak_heap *owner = make(HAK_HEAP_THREAD);
+    struct hak_block *block = take(owner, 1);
+    hak_remote_note_shared(owner);
+    hak_remote_free_now(block, hak_map_tag(block));
+    hak_remote_idle(owner);
+    assert_int_equal(owner->shared, 1); /* the block waits */
+    hak_remote_drain(owner, 1);
+    hak_remote_idle(owner);
+    assert_int_equal(owner->shared, 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         ISOLATED(test_chains),
@@ -233,6 +271,8 @@ int main(void) {
         ISOLATED(test_forwarded),
         ISOLATED(test_locked_heaps_get_theirs_at_once),
         ISOLATED(test_marks),
+        ISOLATED(test_sent_twice),
+        ISOLATED(test_shared_until_quiet),
         ISOLATED(test_threads),
     };
     return cmocka_run_group_tests_name("heap/remote", tests, NULL, NULL);

@@ -72,7 +72,8 @@ static void test_system_calls(void **state) {
     assert_int_equal(stats.os_mmap, maps);
     assert_int_equal(stats.os_munmap, fake_page_calls(FAKE_UNMAP));
     assert_int_equal(stats.os_mremap, fake_page_calls(FAKE_RESIZE) + fake_page_calls(FAKE_MOVE));
-    assert_int_equal(stats.os_madvise_dontneed, fake_page_calls(FAKE_PURGE));
+    assert_int_equal(stats.os_madvise_dontneed,
+                     fake_page_calls(FAKE_PURGE) + fake_page_calls(FAKE_PURGE_META));
     assert_int_equal(stats.os_madvise_nohugepage, fake_page_calls(FAKE_ADVISE));
     assert_int_equal(stats.os_madvise_failed, 1);
     assert_int_equal(stats.os_mmap_failed | stats.os_munmap_failed, 0);

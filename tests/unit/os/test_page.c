@@ -86,14 +86,14 @@ static void test_purge(void **state) {
     size_t page = hak_page_bytes();
     char *start = hak_page_map(8 * page, page, HAK_PAGE_HEAP);
     memset(start, 0xff, 8 * page);
-    assert_true(hak_page_purge(start + 2 * page, 3 * page));
+    assert_true(hak_page_purge(start + 2 * page, 3 * page, HAK_PAGE_HEAP));
     assert_true(is_zero(start + 2 * page, 3 * page));
     assert_int_equal(start[2 * page - 1] & start[5 * page] & 0xff, 0xff);
     assert_int_equal(read_count(&hak_counters.os_madvise_dontneed), 1);
     assert_int_equal(read_count(&hak_counters.purged_bytes), 3 * page);
     assert_true(hak_page_unmap(start, 8 * page, HAK_PAGE_HEAP));
-    if (unit_emulated()) return;               /* its madvise always works */
-    assert_false(hak_page_purge(start, page)); /* nothing there */
+    if (unit_emulated()) return;                              /* its madvise always works */
+    assert_false(hak_page_purge(start, page, HAK_PAGE_HEAP)); /* nothing there */
     assert_int_equal(read_count(&hak_counters.os_madvise_failed), 1);
 }
 
@@ -156,7 +156,7 @@ static void test_no_memory(void **state) {
     assert_null(hak_page_map(MIB, (size_t)1 << 62, HAK_PAGE_HEAP));
     assert_null(hak_page_map(SIZE_MAX & ~(MIB - 1), 2 * MIB, HAK_PAGE_HEAP));
     assert_false(hak_page_resize(start, MIB, (size_t)1 << 60));
-    assert_false(hak_page_purge(start + 1, MIB));
+    assert_false(hak_page_purge(start + 1, MIB, HAK_PAGE_HEAP));
     assert_int_equal(errno, 77);
     assert_true(read_count(&hak_counters.os_mmap_failed) >= 3);
     assert_int_equal(read_count(&hak_counters.mapped_bytes), mapped);

@@ -120,7 +120,7 @@ static void test_halving(void **state) {
 static void test_need_bounds_halving(void **state) {
     (void)state;
     if (HAK_STRESS) return;
-    fake_page_limit(SLOTS(13));
+    fake_page_limit(SLOTS(14));
     assert_int_equal(claim(11)->region->slots, 11); /* 16, 11 */
     assert_null(hak_region_claim(11));
     assert_int_equal(fake_page_mapped(HAK_PAGE_HEAP), SLOTS(11));
@@ -187,7 +187,7 @@ static void test_unmap_fails(void **state) {
 /* The page map's leaf can't be mapped: the region goes back, nothing is lost. */
 static void test_no_leaf(void **state) {
     (void)state;
-    if (HAK_STRESS) return; /* the descriptor is so small that the arena has room for it */
+    if (HAK_STRESS) return;          /* the descriptor is so small that the arena has room for it */
     hak_region_release(claim(1), 1); /* arena and first leaf are there */
     hak_region_unmap_free();
     fake_page_place(0); /* the next region lies on another leaf */
