@@ -145,7 +145,7 @@ static void test_short_writes_and_interrupts(void **state) {
     sigset_t block, mask;
     sigemptyset(&block);
     sigaddset(&block, SIGALRM);
-    pthread_sigmask(SIG_BLOCK, &block, &mask); /* in the reader: it is the writer that is to get it */
+    pthread_sigmask(SIG_BLOCK, &block, &mask); /* in the reader: the writer is to get it */
     pthread_t reader;
     pthread_create(&reader, NULL, drain, &ends[0]);
     pthread_sigmask(SIG_SETMASK, &mask, NULL);
