@@ -43,16 +43,8 @@ HAK_INLINE uint64_t hak_bits_one(uintptr_t index) {
 #endif
 }
 
-/* hak_bits_set and hak_bits_flip change a word that only this thread changes, in one step as seen
- * by its signal handlers, which change other bits of it.  Other threads may read it: relaxed. */
-HAK_INLINE void hak_bits_set(uint64_t *word, uint64_t bits) {
-#if defined(__x86_64__)
-    __asm__("orq %1, %0" : "+m"(*word) : "r"(bits) : "cc");
-#else
-    __atomic_fetch_or(word, bits, __ATOMIC_RELAXED);
-#endif
-}
-
+/* Flips bits of a word that only this thread changes, in one step as seen by its signal handlers,
+ * which flip other bits of it.  Other threads may read it: relaxed. */
 HAK_INLINE void hak_bits_flip(uint64_t *word, uint64_t bits) {
 #if defined(__x86_64__)
     __asm__("xorq %1, %0" : "+m"(*word) : "r"(bits) : "cc");

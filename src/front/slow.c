@@ -118,6 +118,7 @@ static __attribute__((noinline)) void *slow_malloc_rest(size_t size) {
     return hak_slow_allocate(size, HAK_MIN_ALIGN, &zeroed);
 }
 
+/* Checked mode takes a block here; the checks are those of hak_bin_pop. */
 void *hak_slow_malloc(size_t size) {
     struct hak_tls *tls = &hak_tls;
     if (hak_likely(size < tls->checked_limit)) {
@@ -125,12 +126,15 @@ void *hak_slow_malloc(size_t size) {
         struct hak_bin *bin = hak_heap_bin_at(heap, heap->class_words[(size + 15) >> 4]);
         struct hak_block *block = bin->head;
         if (hak_likely(block != NULL) && hak_likely(hak_block_is_sealed(block, heap->mark))) {
-            bin->head = block->next;
-            bin->room++;
-            hak_order_stores(); /* H7 */
-            block->seal = 0;
-            hak_used_set(block);
-            return block;
+            struct hak_used_bit at = hak_used_find(block);
+            if (hak_likely(!hak_used_get(at))) {
+                bin->head = block->next;
+                bin->room++;
+                hak_order_stores(); /* H7 */
+                block->seal = 0;
+                hak_used_flip(at);
+                return block;
+            }
         }
     }
     return slow_malloc_rest(size);
@@ -151,7 +155,6 @@ void hak_slow_overflow(uint64_t class_words) {
  * call must be seen to be at work. */
 static void slow_push_large(struct hak_tls *tls, uint64_t class_words, struct hak_block *block) {
     if (hak_unlikely(tls->state != HAK_TLS_READY)) { /* as in hak_slow_overflow */
-        if (tls->heap->mark) hak_used_set(block);    /* the drain clears it */
         hak_remote_free_now(block, hak_map_tag(block));
         return;
     }
@@ -251,8 +254,7 @@ static __attribute__((noinline)) void slow_free_rest(void *pointer, uint64_t cla
 }
 
 /* Checked mode: has another thread freed the heap's own block already?  It has its bit until it is
- * drained, but is sealed.  Looked at only in heaps that share blocks: its line may be cold.
- * (What is missed is found when the block is drained.) */
+ * drained, but is sealed.  Looked at only in heaps that share blocks: its line may be cold. */
 HAK_INLINE bool slow_is_sent(const struct hak_heap *heap, const struct hak_block *block) {
     return hak_unlikely(atomic_load_explicit(&heap->shared, memory_order_relaxed)) &&
            hak_block_is_sealed(block, heap->mark);
@@ -262,12 +264,13 @@ HAK_INLINE bool slow_is_sent(const struct hak_heap *heap, const struct hak_block
  * it is the heap's own, of up to HAK_FAST_MAX, and it is handed out. */
 HAK_INLINE bool slow_free_checked(struct hak_tls *tls, struct hak_block *block,
                                   uint64_t class_words) {
-    struct hak_heap *heap = tls->heap;
     if (hak_unlikely(class_words - 2 > 2 * HAK_FAST_CLASSES - 2) ||
-        hak_unlikely((uintptr_t)block & SLOW_NO_BLOCK) || hak_unlikely(slow_is_sent(heap, block)) ||
-        hak_unlikely(!hak_used_clear(block))) {
+        hak_unlikely((uintptr_t)block & SLOW_NO_BLOCK)) {
         return false;
     }
+    struct hak_heap *heap = tls->heap; /* now: before, there may have been none */
+    if (hak_unlikely(slow_is_sent(heap, block)) || hak_unlikely(!hak_used_clear(block)))
+        return false;
     struct hak_bin *bin = hak_heap_bin_at(heap, class_words);
     hak_block_seal(block, bin->head, heap->mark);
     hak_order_stores(); /* H7 */

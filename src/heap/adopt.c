@@ -75,6 +75,7 @@ struct hak_slab *hak_adopt_slab_for(struct hak_heap *heap, unsigned class) {
     struct hak_slab *slab = from->bin[class].head ? NULL : from->cold[class].partial;
     if (slab) {
         hak_heap_slab_remove(from, slab);
+        hak_remote_note_shared(heap); /* blocks of the slab may wait in outboxes */
         hak_slab_retag(slab, heap->id);
         hak_heap_slab_add(heap, slab);
     }

@@ -124,11 +124,15 @@ struct hak_block *hak_bin_refill(struct hak_heap *heap, unsigned class, bool *ze
         return NULL;
     bin->head = batch.rest;
     bin->room = (int32_t)(cold->capacity - batch.rest_count);
-    if (heap->mark) {
-        if (!batch.zeroed) batch.first->seal = 0;
-        hak_used_set(batch.first);
-    }
     *zeroed = batch.zeroed;
+    if (!heap->mark) return batch.first;
+    struct hak_used_bit at = hak_used_find(batch.first);
+    if (hak_unlikely(hak_used_get(at))) {
+        hak_bin_report_twice(class, batch.first);
+        return hak_bin_take(heap, class, zeroed);
+    }
+    if (!batch.zeroed) batch.first->seal = 0;
+    hak_used_flip(at);
     return batch.first;
 }
 
@@ -240,5 +244,6 @@ void hak_bin_corrupt(struct hak_heap *heap, unsigned class, const struct hak_blo
     /* The rest of the list can't be trusted: it is given up, not followed. */
     heap->bin[class].head = NULL;
     heap->bin[class].room = (int32_t)heap->cold[class].capacity;
-    hak_bin_report_broken(class, block);
+    if (hak_block_is_sealed(block, heap->mark)) hak_bin_report_twice(class, block);
+    else hak_bin_report_broken(class, block);
 }

@@ -45,7 +45,7 @@ void hak_bin_return(struct hak_heap *heap, struct hak_block *block);
 void hak_bin_report_broken(unsigned class, const struct hak_block *block) HAK_COLD;
 void hak_bin_report_twice(unsigned class, const struct hak_block *block) HAK_COLD;
 
-/* The same of the first block of a bin, which is given up. */
+/* One of them, of the first block of a bin, which is given up. */
 void hak_bin_corrupt(struct hak_heap *heap, unsigned class, const struct hak_block *block) HAK_COLD;
 
 /* Pops a block; NULL: the bin is empty. */
@@ -53,7 +53,7 @@ HAK_INLINE struct hak_block *hak_bin_pop(struct hak_heap *heap, unsigned class) 
     struct hak_bin *bin = &heap->bin[class];
     struct hak_block *block = bin->head;
     if (!block) return NULL;
-    if (hak_unlikely(heap->mark && !hak_block_is_sealed(block, heap->mark))) {
+    if (heap->mark && hak_unlikely(!hak_block_is_sealed(block, heap->mark) || hak_used_is(block))) {
         hak_bin_corrupt(heap, class, block);
         return NULL;
     }
@@ -62,7 +62,7 @@ HAK_INLINE struct hak_block *hak_bin_pop(struct hak_heap *heap, unsigned class) 
     hak_order_stores(); /* H7 */
     if (heap->mark) {
         block->seal = 0;
-        hak_used_set(block);
+        hak_used_flip(hak_used_find(block));
     }
     return block;
 }

@@ -76,7 +76,7 @@ struct hak_heap {
     _Alignas(HAK_CACHE_LINE) uint32_t id; /* const once in the registry */
     uint32_t tag;                         /* const once there: hak_tag_make(id, 0) */
     uint32_t kind;                        /* const while in use */
-    _Atomic uint32_t shared; /* atomic, relaxed: others have freed blocks of it lately (checked) */
+    _Atomic uint32_t shared; /* atomic, relaxed: others have freed blocks of it (checked mode) */
     uintptr_t mark;          /* const: the process's mark, 0 unless in checked mode */
     /* class << 1 by (size + 15) / 16, for sizes up to HAK_SMALL_MAX */
     uint8_t class_words[HAK_SMALL_MAX / 16 + 1];

@@ -22,7 +22,7 @@ struct locked_huge {
 };
 
 static struct locked_huge *locked_links(struct hak_superslab *huge) {
-    return (struct locked_huge *)(void *)&huge->meta->unit[0];
+    return (struct locked_huge *)(void *)&huge->unit[0];
 }
 
 /* The lock is held: begins work on the heap. */
@@ -168,6 +168,12 @@ static void locked_release_slabs(struct hak_heap *heap, struct hak_slab **list) 
 
 void hak_locked_destroy(struct hak_heap *heap, void (*free_huge)(struct hak_superslab *)) {
     locked_acquire(heap);
+    /* First: a forked child must find no way to what was released.  acquire: pairs with the release
+     * in heap/remote.c */
+    atomic_exchange_explicit(&heap->inbox, NULL, memory_order_acquire);
+    atomic_store_explicit(&heap->inbox_bytes, 0, memory_order_relaxed);
+    heap->pending = NULL;
+    hak_order_stores();
     while (heap->huge) {
         struct hak_superslab *huge = heap->huge;
         heap->huge = locked_links(huge)->next;
@@ -178,9 +184,6 @@ void hak_locked_destroy(struct hak_heap *heap, void (*free_huge)(struct hak_supe
         locked_release_slabs(heap, &heap->cold[class].partial);
     locked_release_slabs(heap, &heap->full);
     hak_heap_reset(heap);
-    /* acquire: pairs with the release in heap/remote.c; the blocks went with their slabs */
-    atomic_exchange_explicit(&heap->inbox, NULL, memory_order_acquire);
-    atomic_store_explicit(&heap->inbox_bytes, 0, memory_order_relaxed);
     locked_end(heap);
     hak_registry_park(heap->id, HAK_PARKED_EMPTY);
 }

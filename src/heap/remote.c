@@ -79,12 +79,6 @@ void hak_remote_send_all(struct hak_heap *heap) {
     }
 }
 
-void hak_remote_idle(struct hak_heap *heap) {
-    hak_remote_send_all(heap);
-    if (!hak_remote_waiting(heap))
-        atomic_store_explicit(&heap->shared, 0, memory_order_relaxed);
-}
-
 /* The next block of the chain; NULL: none, or its link can't be trusted. */
 static struct hak_block *remote_next(struct hak_heap *heap) {
     struct hak_block *block = heap->pending;
@@ -110,12 +104,13 @@ bool hak_remote_drain(struct hak_heap *heap, unsigned class) {
     for (; drained < HAK_BATCH_MAX && (block = remote_next(heap)); drained++) {
         uint32_t tag = hak_map_tag(block);
         bytes += hak_class_table[hak_tag_class(tag)].block_bytes;
-        if (hak_tag_owner(tag) != heap->id) { /* adopted by another heap since it was sent */
-            heap->counts.forwarded++;
-            hak_remote_free(heap, block, tag);
-        } else if (hak_unlikely(heap->mark && !hak_used_clear(block))) {
+        bool own = hak_tag_owner(tag) == heap->id;
+        if (hak_unlikely(heap->mark && !(own ? hak_used_clear(block) : hak_used_is(block)))) {
             heap->pending = NULL; /* what follows it may be in use */
             hak_bin_report_twice(hak_tag_class(tag), block);
+        } else if (!own) { /* adopted by another heap since it was sent */
+            heap->counts.forwarded++;
+            hak_remote_free(heap, block, tag);
         } else if (hak_tag_class(tag) == class && heap->bin[class].room > 0) {
             hak_bin_push(heap, class, block);
         } else {

@@ -26,10 +26,6 @@ void hak_remote_free_now(struct hak_block *block, uint32_t tag);
 /* Sends everything in the outboxes. */
 void hak_remote_send_all(struct hak_heap *heap);
 
-/* Once in a while: sends everything, and forgets that others free blocks of the heap if none of
- * theirs waits. */
-void hak_remote_idle(struct hak_heap *heap);
-
 /* Takes up to 64 blocks from the inbox: those of `class` into its bin, the others to their slabs.
  * (A signal handler must not touch bins of other classes than it asks for; and the bins of a parked
  * heap stay empty: class 0.)  False: there were none. */
@@ -38,7 +34,8 @@ bool hak_remote_drain(struct hak_heap *heap, unsigned class);
 /* Does so much wait in the inbox that whoever sees it should see to it that it is drained? */
 bool hak_remote_is_crowded(struct hak_heap *heap);
 
-/* Notes that others free blocks of the heap (checked mode).  A look first: the line is shared. */
+/* Notes, before that, that another heap has freed a block of this one (checked mode).  A look
+ * first: many read the line. */
 HAK_INLINE void hak_remote_note_shared(struct hak_heap *heap) {
     if (!atomic_load_explicit(&heap->shared, memory_order_relaxed))
         atomic_store_explicit(&heap->shared, 1, memory_order_relaxed);

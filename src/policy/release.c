@@ -34,7 +34,7 @@ void hak_release_tick(struct hak_heap *heap) {
     if ((uint32_t)now - heap->idle_ms >= RELEASE_IDLE_MS) {
         heap->idle_ms = (uint32_t)now;
         hak_bin_idle(heap);
-        hak_remote_idle(heap);
+        hak_remote_send_all(heap);
         hak_adopt_idle();
         hak_locked_idle();
     }

@@ -49,7 +49,7 @@ _Static_assert(sizeof(struct hak_slab) == sizeof(struct hak_unit),
                "a slab descriptor is one unit record");
 
 HAK_INLINE struct hak_slab *hak_slab_at(struct hak_superslab *superslab, unsigned unit) {
-    return (struct hak_slab *)(void *)&superslab->meta->unit[unit];
+    return (struct hak_slab *)(void *)&superslab->unit[unit];
 }
 
 /* The slab of a block. `superslab` has been looked up for it. */

@@ -5,7 +5,7 @@
 #include "slab/used.h"
 
 size_t hak_used_forget(const struct hak_slab *slab) {
-    uint64_t *word = hak_used_word(slab->base);
+    uint64_t *word = hak_used_find(slab->base).word;
     size_t carved = (size_t)slab->carved * hak_class_table[slab->class].block_bytes;
     size_t words = (carved + 64 * HAK_MIN_ALIGN - 1) / (64 * HAK_MIN_ALIGN), were_set = 0;
     for (size_t i = 0; i < words; i++) {

@@ -21,31 +21,39 @@
 #include "span/map.h"
 #include "span/superslab.h"
 
-/* The word with the bit of an address in a unit that has a tag. */
-HAK_INLINE uint64_t *hak_used_word(const void *address) {
-    return hak_map_used(address) + ((uintptr_t)address >> 10) % HAK_USED_WORDS;
+/* Where the bit of an address is. */
+struct hak_used_bit {
+    uint64_t *word;
+    uint64_t bit;
+};
+
+/* For an address in a unit that has a tag; rounded down to 16. */
+HAK_INLINE struct hak_used_bit hak_used_find(const void *address) {
+    uintptr_t p = (uintptr_t)address;
+    return (struct hak_used_bit){hak_map_used(address) + (p >> 10) % HAK_USED_WORDS,
+                                 hak_bits_one(p / HAK_MIN_ALIGN)};
 }
 
-/* The bit in that word, of an address that is aligned to 16. */
-HAK_INLINE uint64_t hak_used_bit(const void *address) {
-    return hak_bits_one((uintptr_t)address / HAK_MIN_ALIGN);
+HAK_INLINE bool hak_used_get(struct hak_used_bit at) {
+    return __atomic_load_n(at.word, __ATOMIC_RELAXED) & at.bit;
+}
+
+/* For the owner.  When a block is handed out: after it has left its list, or a forked child would
+ * find it in there with its bit set. */
+HAK_INLINE void hak_used_flip(struct hak_used_bit at) {
+    hak_bits_flip(at.word, at.bit);
 }
 
 /* Does a block that is handed out start at this address, which is aligned to 16? */
 HAK_INLINE bool hak_used_is(const void *address) {
-    return __atomic_load_n(hak_used_word(address), __ATOMIC_RELAXED) & hak_used_bit(address);
+    return hak_used_get(hak_used_find(address));
 }
 
-/* Sets the bit of a block that leaves a bin or a slab. */
-HAK_INLINE void hak_used_set(const void *block) {
-    hak_bits_set(hak_used_word(block), hak_used_bit(block));
-}
-
-/* Clears the bit of such an address.  False: it was not set. */
+/* Clears the bit of an address that is freed.  False: it was not set. */
 HAK_INLINE bool hak_used_clear(const void *address) {
-    uint64_t *word = hak_used_word(address), bit = hak_used_bit(address);
-    if (hak_unlikely(!(__atomic_load_n(word, __ATOMIC_RELAXED) & bit))) return false;
-    hak_bits_flip(word, bit);
+    struct hak_used_bit at = hak_used_find(address);
+    if (hak_unlikely(!hak_used_get(at))) return false;
+    hak_used_flip(at);
     return true;
 }
 

@@ -5,7 +5,7 @@
 #include "span/map.h"
 
 #include "os/page.h"
-#include "span/superslab.h"
+#include "span/region.h"
 
 struct hak_map hak_map;
 
@@ -14,6 +14,7 @@ static bool map_cover_leaf(size_t index) {
     size_t bytes = hak_align_up(sizeof(struct hak_leaf), hak_page_bytes());
     struct hak_leaf *leaf = hak_page_map(bytes, hak_page_bytes(), HAK_PAGE_META);
     if (!leaf) return false;
+    hak_page_avoid_huge(leaf, bytes);
     ptrdiff_t none = 0;
     ptrdiff_t distance = (char *)leaf - (char *)&hak_map.zero;
     if (!atomic_compare_exchange_strong_explicit(&hak_map.root[index], &none, distance,
@@ -46,7 +47,7 @@ void hak_map_set_superslab(const void *start, struct hak_superslab *superslab) {
     size_t index = (address >> HAK_SUPERSLAB_SHIFT) & (HAK_LEAF_SUPERSLABS - 1);
     struct hak_leaf *leaf = hak_map_leaf(address);
     if (leaf == &hak_map.zero) return; /* not covered: nothing was stored either */
-    uint64_t *used = superslab ? superslab->meta->used : NULL;
+    uint64_t *used = superslab ? superslab->region->used[superslab->slot].word : NULL;
     atomic_store_explicit(&leaf->used[index], used, memory_order_relaxed);
     atomic_store_explicit(&leaf->superslab[index], superslab, memory_order_release);
 }

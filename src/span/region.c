@@ -102,16 +102,19 @@ static struct hak_region *region_descriptor(uint32_t capacity) {
     struct hak_region *region = region_reuse(capacity);
     if (region) return region;
     if (!region_entry(hak_region_count(), true)) return NULL; /* no place for it in the table */
-    size_t head = hak_align_up(sizeof *region + capacity * sizeof region->superslab[0],
-                               HAK_CACHE_LINE);
-    region = hak_arena_alloc(head + capacity * sizeof(struct hak_superslab_meta), HAK_CACHE_LINE);
+    size_t units = hak_align_up(sizeof *region + capacity * sizeof region->superslab[0],
+                                HAK_CACHE_LINE);
+    size_t used = hak_align_up(units + capacity * HAK_SUPERSLAB_UNITS * sizeof(struct hak_unit),
+                               _Alignof(struct hak_used));
+    region = hak_arena_alloc(used + capacity * sizeof(struct hak_used), _Alignof(struct hak_used));
     if (!region) return NULL;
     region->capacity = capacity;
-    struct hak_superslab_meta *meta = (struct hak_superslab_meta *)(void *)((char *)region + head);
+    region->used = (struct hak_used *)(void *)((char *)region + used);
+    struct hak_unit *unit = (struct hak_unit *)(void *)((char *)region + units);
     for (uint32_t slot = 0; slot < capacity; slot++) {
         region->superslab[slot].region = region;
-        region->superslab[slot].slot = slot;
-        region->superslab[slot].meta = &meta[slot];
+        region->superslab[slot].slot = (uint16_t)slot;
+        region->superslab[slot].unit = unit + (size_t)slot * HAK_SUPERSLAB_UNITS;
     }
     return region_append(region) ? region : NULL;
 }
@@ -257,18 +260,19 @@ void hak_region_release(struct hak_superslab *superslab, unsigned count) {
     }
 }
 
-/* Gives back what is known about the units of free superslabs, which the caller has claimed: it
- * means nothing any more, and no bit of it is set (L4). */
-static void region_purge_meta(struct hak_superslab *superslab, unsigned count) {
+/* Gives back the allocated bits of free superslabs, which the caller has claimed: none is set (L4).
+ */
+static void region_purge_used(struct hak_superslab *superslab, unsigned count) {
     bool cut = false;
-    for (unsigned i = 0; i < count; i++) {
-        cut |= superslab[i].cut;
-        superslab[i].cut = false;
-    }
+    for (unsigned i = 0; i < count; i++) cut |= superslab[i].cut;
+    if (!cut) return;
     uintptr_t page = hak_page_bytes();
-    uintptr_t start = hak_align_up((uintptr_t)superslab->meta, page);
-    uintptr_t end = (uintptr_t)(superslab->meta + count) & ~(page - 1);
-    if (cut && start < end) hak_page_purge((void *)start, end - start, HAK_PAGE_META);
+    struct hak_used *used = &superslab->region->used[superslab->slot];
+    uintptr_t start = hak_align_up((uintptr_t)used, page);
+    uintptr_t end = (uintptr_t)(used + count) & ~(page - 1);
+    if (start >= end) return; /* on large pages, with those of others */
+    if (!hak_page_purge((void *)start, end - start, HAK_PAGE_META)) return;
+    for (unsigned i = 0; i < count; i++) superslab[i].cut = false;
 }
 
 size_t hak_region_purge_slots(struct hak_region *region, uint64_t slots) {
@@ -293,7 +297,7 @@ size_t hak_region_purge_slots(struct hak_region *region, uint64_t slots) {
                 atomic_store_explicit(&superslab[i].dirty_units, 0, memory_order_relaxed);
             }
             purged += bytes;
-            region_purge_meta(superslab, count);
+            region_purge_used(superslab, count);
         }
         atomic_fetch_or_explicit(&region->free_slots, run, memory_order_release);
     }
@@ -327,7 +331,7 @@ size_t hak_region_unmap_free(void) {
         region_rebase(region, NULL, 0);
         if (hak_page_unmap(base, bytes, HAK_PAGE_HEAP)) {
             returned += bytes;
-            region_purge_meta(&region->superslab[0], region->capacity);
+            region_purge_used(&region->superslab[0], region->capacity);
             region_retire(region);
         } else { /* P4: still ours */
             region_rebase(region, base, bytes);

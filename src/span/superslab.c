@@ -9,6 +9,7 @@
 
 #include "base/bits.h"
 #include "base/counter.h"
+#include "config/option.h"
 #include "os/page.h"
 #include "span/purge.h"
 #include "span/region.h"
@@ -100,7 +101,7 @@ static struct hak_superslab *superslab_claim_whole(unsigned count, unsigned *fir
     struct hak_superslab *superslab = hak_region_claim(1);
     if (!superslab) return NULL;
     *first = 0;
-    superslab->cut = true;
+    superslab->cut = hak_option_int(HAK_OPTION_CHECK) == HAK_CHECK_CHECKED;
     uint32_t left = SUPERSLAB_FULL & ~(uint32_t)hak_bits_run(0, count);
     atomic_store_explicit(&superslab->kind, HAK_SUPERSLAB_PIECES, memory_order_relaxed);
     /* release: whoever claims the rest sees the kind, and zeroed tags.  seq_cst: superslab_hide */

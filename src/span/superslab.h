@@ -4,7 +4,8 @@
  *
  *   region   base ──► | superslab 0 | superslab 1 | ... |     address space, mapped at once
  *   struct hak_region | superslab[0] | superslab[1] | ...     descriptors, out of line, a line each
- *                     | meta[0]      | meta[1]      | ...     their units', touched only when used
+ *                     | unit[0..31]  | unit[0..31]  | ...     their units', touched only when used
+ *                     | used         | used         | ...     their allocated bits, the same
  *
  * Invariants (numbers as in ARCHITECTURE.md)
  *   S2  A unit is free (its bit is set in free_units) or claimed by whoever cleared the bit.
@@ -38,12 +39,11 @@ enum hak_superslab_kind {
     HAK_SUPERSLAB_TAIL    /* a further one of a huge block */
 };
 
+/* The allocated bits of a superslab: slab/used.h. */
 #define HAK_USED_WORDS (HAK_SUPERSLAB_BYTES / HAK_MIN_ALIGN / 64)
 
-/* What is kept out of line about a superslab's units, by whoever has claimed them. */
-struct hak_superslab_meta {
-    struct hak_unit unit[HAK_SUPERSLAB_UNITS];
-    uint64_t used[HAK_USED_WORDS]; /* slab/used.h */
+struct hak_used {
+    _Alignas(HAK_PAGE_BYTES_MIN) uint64_t word[HAK_USED_WORDS];
 };
 
 struct hak_superslab {
@@ -55,10 +55,10 @@ struct hak_superslab {
     char *base;                 /* const while the region is mapped */
     size_t huge_bytes;          /* owner: size of the huge block that starts here */
     uint16_t slot;              /* const: index in the region */
-    bool cut;                   /* owner: in pieces since its `meta` was purged */
+    bool cut;                   /* owner: in pieces, in checked mode, since its bits were purged */
     uint32_t huge_slots;        /* owner: superslabs of that block; 0: a mapping of its own */
     struct hak_heap *huge_heap; /* owner: the first-class heap it belongs to, or NULL */
-    struct hak_superslab_meta *meta; /* const */
+    struct hak_unit *unit; /* const: HAK_SUPERSLAB_UNITS of them, of the claimed units' owners */
 };
 
 _Static_assert(sizeof(struct hak_superslab) <= HAK_CACHE_LINE,

@@ -21,7 +21,7 @@ import statistics
 import subprocess
 import sys
 
-PROCESSES = 5
+PROCESSES = 15
 MIXED_SLACK_KIB = 300
 FLUSHED_SLACK_KIB = 1024
 PEAK_FACTOR = 1.03

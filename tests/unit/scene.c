@@ -4,6 +4,8 @@
  */
 #include "scene.h"
 
+#include "heap/adopt.h"
+
 #define SCENE_TABLE 30u
 
 /* The beginnings of large blocks are enough here. */
@@ -90,4 +92,56 @@ void scene_check_and_end(void *argument) {
     fake_thread_end();
     fake_thread_switch(running);
     engine_check_empty();
+}
+
+/* ---- A forked child -------------------------------------------------------------------------- */
+
+#define LIVE 24u /* blocks that a thread of the child allocates at a time */
+
+static struct fake_thread later[3];
+
+/* Blocks of all kinds, which must not overlap each other or what was there before; half of them are
+ * freed again. */
+static void scene_live(struct scene *s, uint64_t seed) {
+    struct engine_random random = {seed};
+    size_t row = 100 + (size_t)seed * 100; /* above those of the scene */
+    for (size_t i = 0; i < LIVE; i++) {
+        size_t size = i % 4 ? hak_min_size(s->size, 20000) : engine_size(&random, 5 * KIB);
+        engine_enter(&s->table, row + i, hak_malloc(size), size);
+    }
+    engine_check_table(&s->table);
+    for (size_t i = 0; i < LIVE; i += 2) hak_free(engine_leave(&s->table, row + i));
+    scene_allocate(s, s->foreign + 128, 1);
+    scene_release(s, s->foreign + 128, 1);
+}
+
+static void scene_thread_of_child(struct scene *s, struct fake_thread *thread, uint64_t seed) {
+    struct fake_thread *running = fake_thread_switch(thread);
+    scene_live(s, seed);
+    fake_thread_switch(running);
+}
+
+void scene_child(void *argument) {
+    struct scene *s = argument;
+    fake_thread_switch(&s->other); /* the thread that forked */
+    fake_fork();
+    hak_adopt_after_fork(); /* heap/test_thread_heap.c has the other case */
+    scene_check_blocks(s);
+    scene_thread_of_child(s, &later[0], 2); /* adopts a heap that is parked now */
+    scene_live(s, 1);                       /* raids the others */
+    scene_thread_of_child(s, &later[1], 3);
+    scene_check_blocks(s);
+    scene_release(s, s->block, SCENE_BLOCKS);
+    scene_release(s, s->foreign, SCENE_BLOCKS / 2);
+    fake_thread_switch(&later[0]);
+    fake_thread_end();
+    fake_thread_switch(&later[2]);
+    scene_live(s, 3);
+    scene_release(s, s->foreign, SCENE_BLOCKS);
+    engine_check_table(&s->table);
+    engine_free_table(&s->table);
+    hak_collect();
+    fake_thread_switch(&s->other);
+    scene_live(s, 1);
+    engine_free_table(&s->table);
 }

@@ -35,4 +35,9 @@ void scene_check_blocks(struct scene *scene);
 /* The same, the whole engine agrees with itself, and all of it can be freed and given back. */
 void scene_check_and_end(void *scene);
 
+/* The life of a child that the other thread has forked (step.h), in which the first one is gone:
+ * blocks that were in use have their contents, its threads can allocate, free all blocks whoever
+ * owned them, begin and end, and no block is handed out twice. */
+void scene_child(void *scene);
+
 #endif

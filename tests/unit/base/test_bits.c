@@ -83,14 +83,13 @@ static void test_random_words(void **state) {
     }
 }
 
-static void test_set_and_flip(void **state) {
+static void test_one_and_flip(void **state) {
     (void)state;
     uint64_t word[3] = {~(uint64_t)0, 0, ~(uint64_t)0};
     for (unsigned bit = 0; bit < 64; bit++) {
         assert_true(hak_bits_one(bit) == (uint64_t)1 << bit);
         assert_true(hak_bits_one(bit + 64 * 12345) == (uint64_t)1 << bit);
-        hak_bits_set(&word[1], hak_bits_one(bit));
-        hak_bits_set(&word[1], hak_bits_one(bit));
+        hak_bits_flip(&word[1], hak_bits_one(bit));
         assert_true(word[1] == hak_bits_run(0, bit + 1));
     }
     for (unsigned bit = 0; bit < 64; bit++) {
@@ -104,7 +103,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_run),          cmocka_unit_test(test_every_16_bit_word),
         cmocka_unit_test(test_one_run),      cmocka_unit_test(test_random_words),
-        cmocka_unit_test(test_set_and_flip),
+        cmocka_unit_test(test_one_and_flip),
     };
     return cmocka_run_group_tests_name("base/bits", tests, NULL, NULL);
 }

@@ -158,12 +158,68 @@ static void test_misuse_that_is_reported(void **state) {
     assert_ptr_not_equal(one, two);
 }
 
+/* ---- Freed by another thread, and then by the owner ------------------------------------------ */
+
+static struct fake_thread other, third;
+
+static void free_it(void *block) {
+    hak_free(block);
+}
+
+static void expect_double_free(void *block) {
+    static char out[CAPTURE_BYTES];
+    hak_option_set("on_error", "report");
+    capture_stderr(free_it, block, out);
+    if (!strstr(out, "double free")) fail_msg("a second free is not seen: '%s'", out);
+}
+
+/* It waits in that thread's outbox for as long as the thread does nothing. */
+static void test_freed_elsewhere_first(void **state) {
+    (void)state;
+    engine_mode("checked");
+    void *block = hak_malloc(48), *keeper = hak_malloc(48);
+    struct fake_thread *self = fake_thread_switch(&other);
+    hak_free(block);
+    fake_thread_switch(self);
+    for (int i = 0; i < 500; i++) {
+        fake_clock_advance(100);
+        hak_free(hak_malloc(20 * KIB));
+    }
+    expect_double_free(block);
+    hak_free(keeper);
+}
+
+/* The same where the slab has got another owner meanwhile. */
+static void test_freed_elsewhere_and_adopted(void **state) {
+    (void)state;
+    engine_mode("checked");
+    struct fake_thread *self = fake_thread_switch(&other);
+    void *block = hak_malloc(48), *keeper = hak_malloc(48);
+    fake_thread_switch(&third);
+    hak_free(block);
+    fake_thread_switch(&other);
+    fake_thread_end();
+    fake_thread_switch(self);
+    hak_malloc(100); /* a heap of its own, before that one is parked, would be taken whole */
+    for (int i = 0; i < 2000 && hak_tag_owner(hak_map_tag(block)) != hak_tls.heap->id; i++)
+        hak_malloc(48);
+    assert_int_equal(hak_tag_owner(hak_map_tag(block)), hak_tls.heap->id);
+    expect_double_free(block);
+    hak_free(keeper);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        ISOLATED(test_busy_fast), ISOLATED(test_busy_checked),
-        ISOLATED(test_start),     ISOLATED(test_last_resort),
-        ISOLATED(test_errno),     ISOLATED(test_errno_is_kept),
-        ISOLATED(test_usable),    ISOLATED(test_misuse_that_is_reported),
+        ISOLATED(test_freed_elsewhere_first),
+        ISOLATED(test_freed_elsewhere_and_adopted),
+        ISOLATED(test_busy_fast),
+        ISOLATED(test_busy_checked),
+        ISOLATED(test_start),
+        ISOLATED(test_last_resort),
+        ISOLATED(test_errno),
+        ISOLATED(test_errno_is_kept),
+        ISOLATED(test_usable),
+        ISOLATED(test_misuse_that_is_reported),
     };
     return cmocka_run_group_tests_name("front/slow", tests, NULL, NULL);
 }

@@ -247,20 +247,6 @@ static void test_sent_twice(void **state) {
     for (size_t i = 0; i < UNIT_COUNT(taken); i++) assert_true(engine_intact(taken[i], 48, i));
 }
 
-static void test_shared_until_quiet(void **state) {
-    (void)state;
-    engine_mode("checked");
-    struct hak_heap *owner = make(HAK_HEAP_THREAD);
-    struct hak_block *block = take(owner, 1);
-    hak_remote_note_shared(owner);
-    hak_remote_free_now(block, hak_map_tag(block));
-    hak_remote_idle(owner);
-    assert_int_equal(owner->shared, 1); /* the block waits */
-    hak_remote_drain(owner, 1);
-    hak_remote_idle(owner);
-    assert_int_equal(owner->shared, 0);
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         ISOLATED(test_chains),
@@ -272,7 +258,6 @@ int main(void) {
         ISOLATED(test_locked_heaps_get_theirs_at_once),
         ISOLATED(test_marks),
         ISOLATED(test_sent_twice),
-        ISOLATED(test_shared_until_quiet),
         ISOLATED(test_threads),
     };
     return cmocka_run_group_tests_name("heap/remote", tests, NULL, NULL);

@@ -54,14 +54,14 @@ static void test_bits(void **state) {
         hak_used_clear(unit + at);
         assert_false(hak_used_is(unit + at));
         assert_false(hak_used_clear(unit + at));
-        hak_used_set(unit + at);
+        hak_used_flip(hak_used_find(unit + at));
         assert_true(hak_used_is(unit + at));
     }
     for (size_t at = 0; at < HAK_SUPERSLAB_BYTES; at += HAK_MIN_ALIGN) {
         assert_true(hak_used_clear(unit + at));
     }
-    assert_ptr_equal(hak_used_word(unit + HAK_SUPERSLAB_BYTES - 1),
-                     hak_used_word(unit) + HAK_USED_WORDS - 1);
+    assert_ptr_equal(hak_used_find(unit + HAK_SUPERSLAB_BYTES - 1).word,
+                     hak_used_find(unit).word + HAK_USED_WORDS - 1);
 }
 
 /* A slab that goes with all its blocks leaves no bit behind. */
@@ -95,7 +95,7 @@ static void test_destroyed_heap(void **state) {
         assert_true(hak_used_is(block[i]));
     }
     const uint64_t *word[1000];
-    for (int i = 0; i < 1000; i++) word[i] = hak_used_word(block[i]);
+    for (int i = 0; i < 1000; i++) word[i] = hak_used_find(block[i]).word;
     hak_heap_destroy(heap);
     for (int i = 0; i < 1000; i++) assert_int_equal(*word[i], 0);
 }

@@ -5,7 +5,7 @@
 #include "engine.h"
 
 #include "span/map.h"
-#include "span/superslab.h"
+#include "span/region.h"
 
 #define LEAF ((uintptr_t)1 << HAK_LEAF_SHIFT)
 
@@ -81,8 +81,9 @@ static void test_cover_over_a_border(void **state) {
 static void test_superslabs(void **state) {
     (void)state;
     char *border = at(3 * LEAF);
-    static struct hak_superslab_meta meta[2];
-    static struct hak_superslab superslab[2] = {{.meta = &meta[0]}, {.meta = &meta[1]}};
+    static struct hak_used used[2];
+    static struct hak_region region = {.used = used};
+    static struct hak_superslab superslab[] = {{.region = &region}, {.region = &region, .slot = 1}};
     struct hak_superslab *one = &superslab[0], *two = &superslab[1];
     assert_true(hak_map_cover(border - HAK_SUPERSLAB_BYTES, 2 * HAK_SUPERSLAB_BYTES));
     hak_map_set_superslab(border - HAK_SUPERSLAB_BYTES, one);
@@ -92,8 +93,8 @@ static void test_superslabs(void **state) {
     assert_null(hak_map_superslab(border - HAK_SUPERSLAB_BYTES - 1));
     assert_ptr_equal(hak_map_superslab(border + HAK_SUPERSLAB_BYTES - 1), two);
     assert_null(hak_map_superslab(border + HAK_SUPERSLAB_BYTES));
-    assert_ptr_equal(hak_map_used(border - 1), meta[0].used);
-    assert_ptr_equal(hak_map_used(border), meta[1].used);
+    assert_ptr_equal(hak_map_used(border - 1), used[0].word);
+    assert_ptr_equal(hak_map_used(border), used[1].word);
     hak_map_set_superslab(border, NULL);
     assert_null(hak_map_superslab(border));
     assert_null(hak_map_used(border));

@@ -2,9 +2,9 @@
  *
  * One thread executes an operation; at each of its instructions, in turn, another thread forks
  * (step.h).  In the child the first thread is gone, in the middle of whatever it did: its heap may
- * be torn.  All blocks that were in use must have their contents, the child's threads must be able
- * to allocate, to free all blocks whoever owned them, to begin and to end, and no block may be
- * handed out twice (S5, H3, H5, H7, P1).
+ * be torn.  scene_child says what must hold there (S5, H3, H5, H7, P1).
+ *
+ * Not here: first-class heaps (fork_heaps.c).
  */
 #include "scene.h"
 
@@ -13,61 +13,11 @@
 #include "span/region.h"
 #include "step.h"
 
-#define LIVE 24u /* blocks that a thread of the child allocates at a time */
-
 static struct scene scene;
-static struct fake_thread later[3];
-
-/* ---- The child ------------------------------------------------------------------------------- */
-
-/* Blocks of all kinds, which must not overlap each other or what was there before; half of them are
- * freed again. */
-static void live(struct scene *s, uint64_t seed) {
-    struct engine_random random = {seed};
-    size_t row = 100 + (size_t)seed * 100; /* above those of the scene */
-    for (size_t i = 0; i < LIVE; i++) {
-        size_t size = i % 4 ? hak_min_size(s->size, 20000) : engine_size(&random, 5 * KIB);
-        engine_enter(&s->table, row + i, hak_malloc(size), size);
-    }
-    engine_check_table(&s->table);
-    for (size_t i = 0; i < LIVE; i += 2) hak_free(engine_leave(&s->table, row + i));
-    scene_allocate(s, s->foreign + 128, 1);
-    scene_release(s, s->foreign + 128, 1);
-}
-
-static void thread_of_child(struct scene *s, struct fake_thread *thread, uint64_t seed) {
-    struct fake_thread *running = fake_thread_switch(thread);
-    live(s, seed);
-    fake_thread_switch(running);
-}
-
-static void child(void *argument) {
-    struct scene *s = argument;
-    fake_thread_switch(&s->other); /* the thread that forked */
-    fake_fork();
-    hak_adopt_after_fork(); /* heap/test_thread_heap.c has the other case */
-    scene_check_blocks(s);
-    thread_of_child(s, &later[0], 2); /* adopts a heap that is parked now */
-    live(s, 1);                       /* raids the others */
-    thread_of_child(s, &later[1], 3);
-    scene_check_blocks(s);
-    scene_release(s, s->block, SCENE_BLOCKS);
-    scene_release(s, s->foreign, SCENE_BLOCKS / 2);
-    fake_thread_switch(&later[0]);
-    fake_thread_end();
-    fake_thread_switch(&later[2]);
-    live(s, 3);
-    scene_release(s, s->foreign, SCENE_BLOCKS);
-    engine_check_table(&s->table);
-    engine_free_table(&s->table);
-    hak_collect();
-    fake_thread_switch(&s->other);
-    live(s, 1);
-    engine_free_table(&s->table);
-}
+static struct fake_thread fourth;
 
 static void run(void (*operation)(void *)) {
-    struct step_plan plan = {operation, child, NULL, true};
+    struct step_plan plan = {operation, scene_child, NULL, true};
     if (!step_possible()) skip();
     print_message("%u places\n", step_run(&plan, &scene));
     scene_check_and_end(&scene);
@@ -264,7 +214,7 @@ static void test_send(void **state) {
 static void test_raid(void **state) {
     (void)state;
     scene_start(&scene, 20000, 5);
-    fake_thread_switch(&later[2]);
+    fake_thread_switch(&fourth);
     scene_allocate(&scene, scene.foreign, 3);
     fake_thread_end();
     fake_thread_switch(&scene.first);
@@ -291,7 +241,7 @@ static void test_begin(void **state) {
 static void test_begin_with_a_parked_heap(void **state) {
     (void)state;
     scene_start(&scene, 500, 20);
-    fake_thread_switch(&later[2]);
+    fake_thread_switch(&fourth);
     scene_allocate(&scene, scene.foreign, 3);
     fake_thread_end();
     fake_thread_switch(&scene.first);
@@ -334,39 +284,6 @@ static void test_collect(void **state) {
     run(collect);
 }
 
-/* ---- First-class heaps ----------------------------------------------------------------------- */
-
-static struct hak_heap *heap;
-
-static void heap_work(void *argument) {
-    (void)argument;
-    for (int i = 0; i < 5; i++) hak_heap_malloc(heap, 700);
-    hak_heap_malloc(heap, 3 * MIB);
-}
-
-static void heap_child(void *argument) {
-    struct scene *s = argument;
-    child(argument);
-    for (int i = 0; i < 30; i++) { /* the heap itself works too */
-        engine_enter(&s->table, 400 + (size_t)i, hak_heap_malloc(heap, 700), 700);
-    }
-    engine_check_table(&s->table);
-    hak_free(engine_leave(&s->table, 400));
-    hak_heap_destroy(heap);
-}
-
-static void test_first_class_heap(void **state) {
-    (void)state;
-    struct step_plan plan = {heap_work, heap_child, NULL, true};
-    if (!step_possible()) skip();
-    scene_start(&scene, 700, 10);
-    heap = hak_heap_new();
-    heap_work(&scene);
-    print_message("%u places\n", step_run(&plan, &scene));
-    hak_heap_destroy(heap);
-    scene_check_and_end(&scene);
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         ISOLATED(test_malloc_hit),
@@ -393,7 +310,6 @@ int main(void) {
         ISOLATED(test_dedicated),
         ISOLATED(test_free_dedicated),
         ISOLATED(test_collect),
-        ISOLATED(test_first_class_heap),
     };
     return cmocka_run_group_tests_name("whole/fork_steps", tests, NULL, NULL);
 }
