@@ -16,6 +16,13 @@
 
 #define STEP_TRAP_FLAG 0x100
 
+struct step_plan {
+    void (*operation)(void *argument);
+    void (*meanwhile)(void *argument); /* at each place, in the child */
+    void (*after)(void *argument);     /* preemption: in the child, when the operation is done */
+    bool fork;                         /* else preemption */
+};
+
 extern const char __executable_start, etext;
 
 static const struct step_plan *step_plan_now;
@@ -122,7 +129,7 @@ bool step_possible(void) {
     return true;
 }
 
-unsigned step_run(const struct step_plan *plan, void *argument) {
+static void step_run(const struct step_plan *plan, void *argument) {
     struct sigaction action = {.sa_sigaction = step_trap, .sa_flags = SA_SIGINFO}, old;
     sigemptyset(&action.sa_mask);
     sigaction(SIGTRAP, &action, &old);
@@ -145,7 +152,19 @@ unsigned step_run(const struct step_plan *plan, void *argument) {
         fail_msg("at place %u (addr2line 0x%lx): wait status 0x%x", step_places,
                  (unsigned long)(step_failed_at - &__executable_start), (unsigned)step_status);
     }
-    return step_places;
+    print_message("%u places\n", step_places);
+}
+
+void step_fork(void (*operation)(void *), void (*child)(void *), void *argument) {
+    struct step_plan plan = {operation, child, NULL, true};
+    step_run(&plan, argument);
+}
+
+void step_preempt(void (*operation)(void *), void (*meanwhile)(void *), void (*after)(void *),
+                  void *argument) {
+    struct step_plan plan = {operation, meanwhile, after, false};
+    step_run(&plan, argument);
+    after(argument);
 }
 
 #else
@@ -154,9 +173,17 @@ bool step_possible(void) {
     return false;
 }
 
-unsigned step_run(const struct step_plan *plan, void *argument) {
-    plan->operation(argument);
-    return 0;
+void step_fork(void (*operation)(void *), void (*child)(void *), void *argument) {
+    (void)operation;
+    (void)child;
+    (void)argument;
+    skip();
+}
+
+void step_preempt(void (*operation)(void *), void (*meanwhile)(void *), void (*after)(void *),
+                  void *argument) {
+    (void)after;
+    step_fork(operation, meanwhile, argument);
 }
 
 #endif

@@ -18,17 +18,18 @@
 
 #include <stdbool.h>
 
-struct step_plan {
-    void (*operation)(void *argument);
-    void (*meanwhile)(void *argument); /* at each place, in the child */
-    void (*after)(void *argument);     /* preemption: in the child, when the operation is done */
-    bool fork;                         /* else preemption */
-};
-
 bool step_possible(void);
 
-/* Does all of it, and the operation once more in this process.  Fails the test at the first place
- * where a child fails.  Returns the number of places. */
-unsigned step_run(const struct step_plan *plan, void *argument);
+/* Both do all of it, and the operation once more in this process.  They print the number of
+ * places, fail the test at the first place where a child fails, and skip it where stepping is
+ * impossible. */
+
+/* At each place a child does `child`, and ends. */
+void step_fork(void (*operation)(void *), void (*child)(void *), void *argument);
+
+/* At each place a child does `meanwhile`, then the rest of the operation, then `after`.  This
+ * process does `after`, too. */
+void step_preempt(void (*operation)(void *), void (*meanwhile)(void *), void (*after)(void *),
+                  void *argument);
 
 #endif

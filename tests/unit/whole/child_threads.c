@@ -81,10 +81,7 @@ static void check_threads_and_end(void *argument) {
 }
 
 static void run(void (*operation)(void *), void (*meanwhile)(void *), void (*after)(void *)) {
-    struct step_plan plan = {operation, meanwhile, after, false};
-    if (!step_possible()) skip();
-    print_message("%u places\n", step_run(&plan, &scene));
-    after(&scene);
+    step_preempt(operation, meanwhile, after, &scene);
 }
 
 /* ---- A first-class heap ---------------------------------------------------------------------- */
@@ -325,10 +322,8 @@ static void new_heap(void *argument) {
 }
 
 static void run_maker(void (*operation)(void *)) {
-    struct step_plan plan = {operation, child_of_a_maker, NULL, true};
-    if (!step_possible()) skip();
     scene_start(&scene, 300, 10);
-    print_message("%u places\n", step_run(&plan, &scene));
+    step_fork(operation, child_of_a_maker, &scene);
     scene_check_and_end(&scene);
 }
 

@@ -29,12 +29,10 @@ static void heap_child(void *argument) {
 
 static void test_first_class_heap(void **state) {
     (void)state;
-    struct step_plan plan = {heap_work, heap_child, NULL, true};
-    if (!step_possible()) skip();
     scene_start(&scene, 700, 10);
     heap = hak_heap_new();
     heap_work(&scene);
-    print_message("%u places\n", step_run(&plan, &scene));
+    step_fork(heap_work, heap_child, &scene);
     hak_heap_destroy(heap);
     scene_check_and_end(&scene);
 }
@@ -47,14 +45,12 @@ static void destroy(void *argument) {
 
 static void check_destroy(const char *mode) {
     engine_mode(mode);
-    struct step_plan plan = {destroy, scene_child, NULL, true};
-    if (!step_possible()) skip();
     scene_start(&scene, 700, 10);
     heap = hak_heap_new();
     void *block[20];
     for (int i = 0; i < 20; i++) block[i] = hak_heap_malloc(heap, i % 2 ? 700 : 3000);
     for (int i = 0; i < 20; i += 3) hak_free(block[i]);
-    print_message("%u places\n", step_run(&plan, &scene));
+    step_fork(destroy, scene_child, &scene);
     scene_check_and_end(&scene);
 }
 

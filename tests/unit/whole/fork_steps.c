@@ -17,9 +17,7 @@ static struct scene scene;
 static struct fake_thread fourth;
 
 static void run(void (*operation)(void *)) {
-    struct step_plan plan = {operation, scene_child, NULL, true};
-    if (!step_possible()) skip();
-    print_message("%u places\n", step_run(&plan, &scene));
+    step_fork(operation, scene_child, &scene);
     scene_check_and_end(&scene);
 }
 

@@ -23,10 +23,7 @@ static size_t shown(size_t size) {
 }
 
 static void run(void (*operation)(void *), void (*handler)(void *), void (*after)(void *)) {
-    struct step_plan plan = {operation, handler, after, false};
-    if (!step_possible()) skip();
-    print_message("%u places\n", step_run(&plan, &scene));
-    after(&scene);
+    step_preempt(operation, handler, after, &scene);
 }
 
 /* ---- Trap doors ------------------------------------------------------------------------------ */

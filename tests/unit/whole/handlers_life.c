@@ -21,10 +21,7 @@ static bool is_parked(const struct hak_heap *heap) {
 }
 
 static void run(void (*operation)(void *), void (*handler)(void *), void (*after)(void *)) {
-    struct step_plan plan = {operation, handler, after, false};
-    if (!step_possible()) skip();
-    print_message("%u places\n", step_run(&plan, &scene));
-    after(&scene);
+    step_preempt(operation, handler, after, &scene);
 }
 
 /* ---- A thread's first call ------------------------------------------------------------------- */

@@ -15,10 +15,7 @@
 static struct scene scene;
 
 static void run(void (*operation)(void *), void (*meanwhile)(void *), void (*after)(void *)) {
-    struct step_plan plan = {operation, meanwhile, after, false};
-    if (!step_possible()) skip();
-    print_message("%u places\n", step_run(&plan, &scene));
-    after(&scene);
+    step_preempt(operation, meanwhile, after, &scene);
 }
 
 /* ---- Free memory and purges ------------------------------------------------------------------ */

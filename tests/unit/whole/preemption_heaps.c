@@ -12,10 +12,7 @@
 static struct scene scene;
 
 static void run(void (*operation)(void *), void (*meanwhile)(void *)) {
-    struct step_plan plan = {operation, meanwhile, scene_check_and_end, false};
-    if (!step_possible()) skip();
-    print_message("%u places\n", step_run(&plan, &scene));
-    scene_check_and_end(&scene);
+    step_preempt(operation, meanwhile, scene_check_and_end, &scene);
 }
 
 /* ---- What threads do ------------------------------------------------------------------------- */
@@ -194,11 +191,8 @@ static void heap_check_and_end(void *argument) {
 
 static void test_heap_allocates_and_blocks_are_freed(void **state) {
     (void)state;
-    struct step_plan plan = {heap_allocate, heap_free_some, heap_check_and_end, false};
-    if (!step_possible()) skip();
     heap_start();
-    print_message("%u places\n", step_run(&plan, &scene));
-    heap_check_and_end(&scene);
+    step_preempt(heap_allocate, heap_free_some, heap_check_and_end, &scene);
 }
 
 /* ---- Signal handlers ------------------------------------------------------------------------- */
@@ -237,13 +231,10 @@ static void handler_after(void *argument) {
 }
 
 static void run_handler(size_t size, const char *mode) {
-    struct step_plan plan = {allocate_with_an_empty_bin, handler, handler_after, false};
-    if (!step_possible()) skip();
     engine_mode(mode);
     scene_start(&scene, size, 40);
     hak_tiny_magazine_flush_all();
-    print_message("%u places\n", step_run(&plan, &scene));
-    handler_after(&scene);
+    step_preempt(allocate_with_an_empty_bin, handler, handler_after, &scene);
 }
 
 static void test_handler_in_refill(void **state) {
@@ -284,11 +275,8 @@ static void first_after(void *argument) {
 
 static void test_handler_in_first_malloc(void **state) {
     (void)state;
-    struct step_plan plan = {first_malloc, first_handler, first_after, false};
-    if (!step_possible()) skip();
     scene.size = 100;
-    print_message("%u places\n", step_run(&plan, &scene));
-    first_after(&scene);
+    step_preempt(first_malloc, first_handler, first_after, &scene);
 }
 
 int main(void) {
