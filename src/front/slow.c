@@ -118,24 +118,14 @@ static __attribute__((noinline)) void *slow_malloc_rest(size_t size) {
     return hak_slow_allocate(size, HAK_MIN_ALIGN, &zeroed);
 }
 
-/* Checked mode takes a block here; the checks are those of hak_bin_pop. */
+/* Checked mode takes a block here. */
 void *hak_slow_malloc(size_t size) {
     struct hak_tls *tls = &hak_tls;
     if (hak_likely(size < tls->checked_limit)) {
         struct hak_heap *heap = tls->heap;
         struct hak_bin *bin = hak_heap_bin_at(heap, heap->class_words[(size + 15) >> 4]);
-        struct hak_block *block = bin->head;
-        if (hak_likely(block != NULL) && hak_likely(hak_block_is_sealed(block, heap->mark))) {
-            struct hak_used_bit at = hak_used_find(block);
-            if (hak_likely(!hak_used_get(at))) {
-                bin->head = block->next;
-                bin->room++;
-                hak_order_stores(); /* H7 */
-                block->seal = 0;
-                hak_used_flip(at);
-                return block;
-            }
-        }
+        struct hak_block *block = hak_bin_pop_checked(heap, bin);
+        if (hak_likely(block != NULL)) return block;
     }
     return slow_malloc_rest(size);
 }
@@ -198,9 +188,16 @@ static void slow_release_bad(void *pointer, const struct hak_finding *finding,
     hak_verify_fail(function, pointer, finding);
 }
 
+/* Checked mode: has another thread freed the heap's own block already?  It has its bit until it is
+ * drained, but is sealed.  Looked at only in heaps that share blocks: its line may be cold. */
+HAK_INLINE bool slow_is_sent(const struct hak_heap *heap, const struct hak_block *block) {
+    return hak_unlikely(atomic_load_explicit(&heap->shared, memory_order_relaxed)) &&
+           hak_block_is_sealed(block, heap->mark);
+}
+
 /* Checked mode: is the heap's own block in use?  Then it is not any more. */
-static bool slow_unuse(const struct hak_heap *heap, const struct hak_block *block) {
-    return !((uintptr_t)block & SLOW_NO_BLOCK) && !hak_block_is_sealed(block, heap->mark) &&
+HAK_INLINE bool slow_unuse(const struct hak_heap *heap, const struct hak_block *block) {
+    return hak_likely(!((uintptr_t)block & SLOW_NO_BLOCK)) && !slow_is_sent(heap, block) &&
            hak_used_clear(block);
 }
 
@@ -253,24 +250,13 @@ static __attribute__((noinline)) void slow_free_rest(void *pointer, uint64_t cla
     }
 }
 
-/* Checked mode: has another thread freed the heap's own block already?  It has its bit until it is
- * drained, but is sealed.  Looked at only in heaps that share blocks: its line may be cold. */
-HAK_INLINE bool slow_is_sent(const struct hak_heap *heap, const struct hak_block *block) {
-    return hak_unlikely(atomic_load_explicit(&heap->shared, memory_order_relaxed)) &&
-           hak_block_is_sealed(block, heap->mark);
-}
-
 /* Checked mode: frees a block whose tag differs by `class_words` from the heap's, if that says that
  * it is the heap's own, of up to HAK_FAST_MAX, and it is handed out. */
 HAK_INLINE bool slow_free_checked(struct hak_tls *tls, struct hak_block *block,
                                   uint64_t class_words) {
-    if (hak_unlikely(class_words - 2 > 2 * HAK_FAST_CLASSES - 2) ||
-        hak_unlikely((uintptr_t)block & SLOW_NO_BLOCK)) {
-        return false;
-    }
+    if (hak_unlikely(class_words - 2 > 2 * HAK_FAST_CLASSES - 2)) return false;
     struct hak_heap *heap = tls->heap; /* now: before, there may have been none */
-    if (hak_unlikely(slow_is_sent(heap, block)) || hak_unlikely(!hak_used_clear(block)))
-        return false;
+    if (hak_unlikely(!slow_unuse(heap, block))) return false;
     struct hak_bin *bin = hak_heap_bin_at(heap, class_words);
     hak_block_seal(block, bin->head, heap->mark);
     hak_order_stores(); /* H7 */

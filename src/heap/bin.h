@@ -48,22 +48,33 @@ void hak_bin_report_twice(unsigned class, const struct hak_block *block) HAK_COL
 /* One of them, of the first block of a bin, which is given up. */
 void hak_bin_corrupt(struct hak_heap *heap, unsigned class, const struct hak_block *block) HAK_COLD;
 
-/* Pops a block; NULL: the bin is empty. */
+/* Pops a block in checked mode.  NULL: the bin is empty, or its first block is broken or in use. */
+HAK_INLINE struct hak_block *hak_bin_pop_checked(const struct hak_heap *heap, struct hak_bin *bin) {
+    struct hak_block *block = bin->head;
+    if (hak_unlikely(!block) || hak_unlikely(!hak_block_is_sealed(block, heap->mark))) return NULL;
+    struct hak_used_bit at = hak_used_find(block);
+    if (hak_unlikely(hak_used_get(at))) return NULL;
+    bin->head = block->next;
+    bin->room++;
+    hak_order_stores(); /* H7 */
+    block->seal = 0;
+    hak_used_flip(at);
+    return block;
+}
+
+/* Pops a block; NULL: the bin is empty, or was given up. */
 HAK_INLINE struct hak_block *hak_bin_pop(struct hak_heap *heap, unsigned class) {
     struct hak_bin *bin = &heap->bin[class];
     struct hak_block *block = bin->head;
     if (!block) return NULL;
-    if (heap->mark && hak_unlikely(!hak_block_is_sealed(block, heap->mark) || hak_used_is(block))) {
-        hak_bin_corrupt(heap, class, block);
-        return NULL;
+    if (heap->mark) {
+        struct hak_block *whole = hak_bin_pop_checked(heap, bin);
+        if (hak_unlikely(!whole)) hak_bin_corrupt(heap, class, block);
+        return whole;
     }
     bin->head = block->next;
     bin->room++;
     hak_order_stores(); /* H7 */
-    if (heap->mark) {
-        block->seal = 0;
-        hak_used_flip(hak_used_find(block));
-    }
     return block;
 }
 

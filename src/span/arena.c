@@ -34,7 +34,7 @@ static void *arena_take(struct arena_chunk *chunk, size_t bytes, size_t alignmen
     }
 }
 
-static void *arena_map(size_t bytes) {
+void *hak_arena_map(size_t bytes) {
     void *start = hak_page_map(bytes, hak_page_bytes(), HAK_PAGE_META);
     if (start) hak_page_avoid_huge(start, bytes);
     return start;
@@ -42,13 +42,13 @@ static void *arena_map(size_t bytes) {
 
 void *hak_arena_alloc(size_t bytes, size_t alignment) {
     size_t page = hak_page_bytes();
-    if (bytes > ARENA_CHUNK_BYTES / 4) return arena_map(hak_align_up(bytes, page));
+    if (bytes > ARENA_CHUNK_BYTES / 4) return hak_arena_map(hak_align_up(bytes, page));
     for (;;) {
         struct arena_chunk *chunk = atomic_load_explicit(&arena_current, memory_order_acquire);
         void *taken = chunk ? arena_take(chunk, bytes, alignment) : NULL;
         if (taken) return taken;
         size_t chunk_bytes = hak_align_up(ARENA_CHUNK_BYTES, page);
-        struct arena_chunk *fresh = arena_map(chunk_bytes);
+        struct arena_chunk *fresh = hak_arena_map(chunk_bytes);
         if (!fresh) return NULL;
         fresh->bytes = chunk_bytes;
         atomic_store_explicit(&fresh->used, hak_align_up(sizeof *fresh, HAK_CACHE_LINE),

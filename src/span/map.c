@@ -5,6 +5,7 @@
 #include "span/map.h"
 
 #include "os/page.h"
+#include "span/arena.h"
 #include "span/region.h"
 
 struct hak_map hak_map;
@@ -12,9 +13,8 @@ struct hak_map hak_map;
 static bool map_cover_leaf(size_t index) {
     if (atomic_load_explicit(&hak_map.root[index], memory_order_acquire) != 0) return true;
     size_t bytes = hak_align_up(sizeof(struct hak_leaf), hak_page_bytes());
-    struct hak_leaf *leaf = hak_page_map(bytes, hak_page_bytes(), HAK_PAGE_META);
+    struct hak_leaf *leaf = hak_arena_map(bytes);
     if (!leaf) return false;
-    hak_page_avoid_huge(leaf, bytes);
     ptrdiff_t none = 0;
     ptrdiff_t distance = (char *)leaf - (char *)&hak_map.zero;
     if (!atomic_compare_exchange_strong_explicit(&hak_map.root[index], &none, distance,
@@ -44,7 +44,7 @@ void hak_map_set_tags(const void *start, size_t units, uint32_t tag) {
 
 void hak_map_set_superslab(const void *start, struct hak_superslab *superslab) {
     uintptr_t address = (uintptr_t)start;
-    size_t index = (address >> HAK_SUPERSLAB_SHIFT) & (HAK_LEAF_SUPERSLABS - 1);
+    uint32_t index = hak_map_slot(address);
     struct hak_leaf *leaf = hak_map_leaf(address);
     if (leaf == &hak_map.zero) return; /* not covered: nothing was stored either */
     uint64_t *used = superslab ? superslab->region->used[superslab->slot].word : NULL;

@@ -68,19 +68,22 @@ HAK_INLINE uint32_t hak_map_tag(const void *address) {
                                 memory_order_relaxed);
 }
 
+/* The index of an address's superslab in its leaf. */
+HAK_INLINE uint32_t hak_map_slot(uintptr_t address) {
+    return (uint32_t)address >> HAK_SUPERSLAB_SHIFT;
+}
+
 /* The superslab descriptor of any address, or NULL. */
 HAK_INLINE struct hak_superslab *hak_map_superslab(const void *address) {
     uintptr_t p = (uintptr_t)address;
-    size_t index = (p >> HAK_SUPERSLAB_SHIFT) & (HAK_LEAF_SUPERSLABS - 1);
-    return atomic_load_explicit(&hak_map_leaf(p)->superslab[index], memory_order_acquire);
+    return atomic_load_explicit(&hak_map_leaf(p)->superslab[hak_map_slot(p)], memory_order_acquire);
 }
 
 /* The allocated bits of a superslab (slab/used.h); the address is in a unit that has a tag. */
 HAK_INLINE uint64_t *hak_map_used(const void *address) {
     uintptr_t p = (uintptr_t)address;
-    uint32_t index = (uint32_t)p >> HAK_SUPERSLAB_SHIFT;
     /* relaxed: set before the unit got its tag */
-    return atomic_load_explicit(&hak_map_leaf(p)->used[index], memory_order_relaxed);
+    return atomic_load_explicit(&hak_map_leaf(p)->used[hak_map_slot(p)], memory_order_relaxed);
 }
 
 HAK_INLINE uint32_t hak_tag_make(uint32_t owner, unsigned class) {
