@@ -12,7 +12,7 @@
 void __tsan_acquire(void *address);
 void __tsan_release(void *address);
 
-#define WRAPPED(result, name, ...)      \
+#define WRAPPED(result, name, ...)     \
     result __real_##name(__VA_ARGS__); \
     result __wrap_##name(__VA_ARGS__)
 
