@@ -8,6 +8,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -139,6 +140,91 @@ long bench_peak_kib(void) {
 long bench_minor_faults(void) {
     struct rusage usage_now;
     return getrusage(RUSAGE_SELF, &usage_now) == 0 ? usage_now.ru_minflt : -1;
+}
+
+/* ---- Runs ---------------------------------------------------------------------------------- */
+
+static double cpu_now(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
+void bench_begin(struct bench_run *run) {
+    run->seconds -= bench_now();
+    run->cpu_seconds -= cpu_now();
+}
+
+void bench_end(struct bench_run *run) {
+    run->cpu_seconds += cpu_now();
+    run->seconds += bench_now();
+    run->resident_kib = bench_resident_kib();
+    run->peak_kib = bench_peak_kib();
+    run->faults = bench_minor_faults();
+}
+
+void bench_print(const char *benchmark, const struct bench_run *run, uint64_t operations,
+                 const char *format, ...) {
+    va_list values;
+    printf("benchmark=%s malloc=%s ", benchmark, bench_allocator());
+    va_start(values, format);
+    vprintf(format, values);
+    va_end(values);
+    printf(" ops=%" PRIu64 " seconds=%.9f cpu_seconds=%.9f ops_per_s=%.0f ns_per_op=%.1f"
+           " resident_kib=%ld peak_kib=%ld faults=%ld\n",
+           operations, run->seconds, run->cpu_seconds, (double)operations / run->seconds,
+           run->seconds * 1e9 / (double)operations, run->resident_kib, run->peak_kib, run->faults);
+}
+
+/* ---- Threads ------------------------------------------------------------------------------- */
+
+void bench_thread(pthread_t *thread, void *(*work)(void *), void *argument) {
+    int error = pthread_create(thread, NULL, work, argument);
+    if (error) bench_fail("pthread_create: %s", strerror(error));
+}
+
+void bench_threads(size_t threads, void *(*work)(void *), void *arguments, size_t bytes) {
+    static pthread_t thread[BENCH_THREADS_MAX]; /* not malloc's memory: that would count */
+    if (threads > BENCH_THREADS_MAX) bench_fail("at most %d threads", BENCH_THREADS_MAX);
+    for (size_t i = 0; i < threads; i++)
+        bench_thread(&thread[i], work, (char *)arguments + i * bytes);
+    for (size_t i = 0; i < threads; i++) pthread_join(thread[i], NULL);
+}
+
+/* ---- Blocks -------------------------------------------------------------------------------- */
+
+/* The size is in the first four bytes, and what follows from it and the address in the next and in
+ * the last one: a block that was handed out twice has another's size, or an end that is not one. */
+static unsigned char mark_of(const unsigned char *block, uint32_t size) {
+    uintptr_t mixed = ((uintptr_t)block >> 4) * 0x9E3779B1u + size;
+    return (unsigned char)(mixed >> 8 | 1);
+}
+
+unsigned char *bench_stamp(void *memory, size_t size) {
+    unsigned char *block = memory;
+    uint32_t bytes = (uint32_t)size;
+    if (!block) bench_fail("out of memory for %zu bytes", size);
+    memcpy(block, &bytes, sizeof bytes);
+    block[sizeof bytes] = block[size - 1] = mark_of(block, bytes);
+    return block;
+}
+
+size_t bench_check(const unsigned char *block) {
+    uint32_t bytes;
+    memcpy(&bytes, block, sizeof bytes);
+    unsigned char mark = mark_of(block, bytes);
+    if (block[sizeof bytes] != mark || block[bytes - 1] != mark)
+        bench_fail("block %p was overwritten", (const void *)block);
+    return bytes;
+}
+
+unsigned char *bench_malloc(size_t size) {
+    return bench_stamp(malloc(size), size);
+}
+
+void bench_free(unsigned char *block) {
+    bench_check(block);
+    free(block);
 }
 
 /* ---- Giving memory back ------------------------------------------------------------------ */

@@ -9,6 +9,7 @@
 #ifndef BENCH_COMMON_H
 #define BENCH_COMMON_H
 
+#include <pthread.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -36,6 +37,35 @@ long bench_resident_kib(void);
 long bench_peak_kib(void);
 long bench_minor_faults(void);
 
+/* What a run took.  bench_begin and bench_end bracket the timed part; they may be called again, and
+ * the times add up.  Each bench_end reads the memory, so that what is live then is counted. */
+struct bench_run {
+    double seconds, cpu_seconds;
+    long resident_kib, peak_kib, faults;
+};
+void bench_begin(struct bench_run *run);
+void bench_end(struct bench_run *run);
+
+/* Prints one line of key=value pairs: the benchmark, who serves malloc, what the format says (the
+ * arguments, in general), the number of operations and what they took. */
+void bench_print(const char *benchmark, const struct bench_run *run, uint64_t operations,
+                 const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+#define BENCH_THREADS_MAX 1024
+
+/* Runs work(&arguments[i * bytes]) in `threads` threads, and waits for all. */
+void bench_threads(size_t threads, void *(*work)(void *), void *arguments, size_t bytes);
+void bench_thread(pthread_t *thread, void *(*work)(void *), void *argument);
+
+/* malloc, of at least 8 bytes; fails the run if there is no memory.  The block's first bytes and
+ * its last one are written, so that bench_free sees if it was overwritten, or handed out twice. */
+unsigned char *bench_malloc(size_t size);
+void bench_free(unsigned char *block);
+
+/* The same for blocks from elsewhere. */
+unsigned char *bench_stamp(void *block, size_t size);
+size_t bench_check(const unsigned char *block);
+
 /* Asks the allocator to return all the free memory it holds, by whatever function it has for that.
  * Returns that function's name, or "none". */
 const char *bench_give_back(void);
@@ -57,6 +87,11 @@ static inline uint32_t bench_xorshift32(uint32_t *state) {
 static inline uint32_t bench_seed(size_t seed) {
     uint32_t state = (uint32_t)seed;
     return state == 0 ? 1 : state;
+}
+
+/* A number from least to most, from one draw. */
+static inline size_t bench_between(uint32_t *state, size_t least, size_t most) {
+    return least + bench_xorshift32(state) % (most - least + 1);
 }
 
 #endif /* BENCH_COMMON_H */

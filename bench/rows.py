@@ -29,6 +29,8 @@ PEAK = Metric("peak_kib", "KiB")
 LIVE = Metric("live_kib", "KiB")
 FAULTS = Metric("faults", "faults")
 TIME = Metric("ns_per_op", "ns", percentiles=True)
+CPU = Metric("cpu_seconds", "s")
+SPREAD = Metric("resident_to_live", "x")
 
 
 def random_mixed(working_set, floor=False):
@@ -62,27 +64,80 @@ def scenario(name):
     )
 
 
+def larson(threads):
+    name = f"larson, {threads} thread{'s' if threads > 1 else ''}"
+    return Row(
+        name,
+        "larson",
+        f"5 8 1000 1000 100 4141 {threads}",
+        f"1 8 1000 1000 100 4141 {threads}",
+        (SPEED, PEAK),
+        runs=5,
+    )
+
+
+def simple(name, program, full, quick, *metrics, runs=5):
+    """A row whose program runs for about a second, or about a fifth of one."""
+    return Row(name, program, full, quick, (SPEED, CPU, PEAK, *metrics), runs=runs)
+
+
+def handoff(name, shape, producers, consumers):
+    ends = f"{shape} {producers} {consumers}"
+    return simple(f"handoff {name}", "handoff", f"{ends} 10000000", f"{ends} 2000000")
+
+
+def lifetimes(threads):
+    each = 10000000 // threads
+    return simple(
+        f"lifetimes, {threads} threads",
+        "lifetimes",
+        f"{threads} {each}",
+        f"{threads} {each // 5}",
+    )
+
+
+def orders(order, call):
+    return simple(
+        f"{call}, freed {order}",
+        "orders",
+        f"{order} {call} 10000 1000",
+        f"{order} {call} 10000 200",
+    )
+
+
+def grow(kind, full, quick):
+    return simple(f"realloc, {kind}", "grow", f"{kind} {full}", f"{kind} {quick}")
+
+
 ROWS = (
     random_mixed(400, floor=True),
     random_mixed(10000),
     random_mixed(100000),
     random_mixed(1000000),
-    Row(
-        "larson, 1 thread",
-        "larson",
-        "5 8 1000 1024 100 4141 1",
-        "1 8 1000 1024 100 4141 1",
-        (SPEED, PEAK),
-        runs=5,
-    ),
-    Row(
-        "larson, 4 threads",
-        "larson",
-        "5 8 1000 1024 100 4141 4",
-        "1 8 1000 1024 100 4141 4",
-        (SPEED, PEAK),
-        runs=5,
-    ),
+    larson(1),
+    larson(2),
+    larson(4),
+    larson(8),
+    handoff("1:1", "pipe", 1, 1),
+    handoff("4:1", "pipe", 4, 1),
+    handoff("1:4", "pipe", 1, 4),
+    handoff("ring of 8", "ring", 8, 0),
+    lifetimes(2),
+    lifetimes(16),
+    lifetimes(64),
+    simple("sharing, active", "sharing", "active 2 5000 100000", "active 2 1000 100000"),
+    simple("sharing, passive", "sharing", "passive 2 5000 100000", "passive 2 1000 100000"),
+    simple("churn, 2 threads", "churn", "50000 2", "10000 2"),
+    simple("churn, 64 threads", "churn", "50000 64", "10000 64"),
+    orders("lifo", "malloc"),
+    orders("fifo", "malloc"),
+    orders("random", "malloc"),
+    orders("fifo", "calloc"),
+    orders("random", "aligned"),
+    grow("vector", "10000", "2000"),
+    grow("string", "20000 16 8192", "4000 16 8192"),
+    grow("shrink", "1000000 16 65536", "200000 16 65536"),
+    simple("bleeding", "bleeding", "100 65536", "100 16384", SPREAD),
     battle(1000000),
     battle(5000000),
     scenario("json"),
