@@ -96,6 +96,23 @@ def lifetimes(threads):
     )
 
 
+def latency(threads):
+    """Each thread's operations take the same time, however many there are."""
+    metrics = tuple(
+        Metric(f"{call}_{quantile}", "ns")
+        for call in ("malloc", "free")
+        for quantile in ("p50", "p99", "p999", "p9999", "max")
+    )
+    return Row(
+        f"latency, {threads} thread{'s' if threads > 1 else ''}",
+        "latency",
+        f"{threads} 5000000",
+        f"{threads} 1000000",
+        metrics,
+        runs=5,
+    )
+
+
 def orders(order, call):
     return simple(
         f"{call}, freed {order}",
@@ -125,6 +142,9 @@ ROWS = (
     lifetimes(2),
     lifetimes(16),
     lifetimes(64),
+    latency(1),
+    latency(2),
+    latency(8),
     simple("sharing, active", "sharing", "active 2 5000 100000", "active 2 1000 100000"),
     simple("sharing, passive", "sharing", "passive 2 5000 100000", "passive 2 1000 100000"),
     simple("churn, 2 threads", "churn", "50000 2", "10000 2"),
