@@ -21,6 +21,7 @@ import re
 import shlex
 import subprocess
 import sys
+import time
 
 import figures
 from rows import ROWS
@@ -215,6 +216,15 @@ def choose_allocators(options):
     return allocators
 
 
+def time_left(start, done, rows):
+    """What the rows to come take if they take as long as those before."""
+    if not done:
+        return ""
+    seconds = (time.monotonic() - start) / done * (rows - done)
+    left = f"{seconds / 60:.0f} min" if seconds > 90 else f"{seconds:.0f} s"
+    return f", about {left} left"
+
+
 def main():
     options = parse_arguments()
     quick = options.command == "quick"
@@ -231,11 +241,15 @@ def main():
     path = options.csv or options.build / f"bench-{options.command}.csv"
     record = Record(path, machine, allocators)
     print("; ".join(f"{key}: {value}" for key, value in machine.items()))
-    summary, complete = [], True
-    for row in rows:
+    summary, complete, start = [], True, time.monotonic()
+    for done, row in enumerate(rows):
         runs = options.runs or (row.quick_runs if quick else row.runs)
         arguments = row.quick if quick else row.full
-        print(f"\n{row.name}: bench_{row.program} {arguments}, {runs} runs", flush=True)
+        print(
+            f"\n[{done + 1} of {len(rows)}{time_left(start, done, len(rows))}] "
+            f"{row.name}: bench_{row.program} {arguments}, {runs} runs",
+            flush=True,
+        )
         results = run_row(options.build, row, allocators, quick, runs)
         expected = {name for name in allocators if name != "floor" or row.floor}
         complete &= all(len(results.get(name, [])) == runs for name in expected)
