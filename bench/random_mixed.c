@@ -2,58 +2,20 @@
  *
  * random_mixed cycles ws seed [min max]: one thread frees and allocates blocks in random slots.
  *
- * Each cycle draws one 32-bit xorshift number r; the slot is r mod ws.  A full slot is freed; an
- * empty one gets min(max, max(min, 16 + (r AND 1023))) bytes, whose first byte is written.
- * cycles/10 cycles with seed + 0xDEADBEEF come first, untimed, and leave their blocks in the
- * slots.  The final freeing of all slots is timed.  One cycle is one operation.
+ * The cycles are those of mix.h.  cycles/10 of them with seed + 0xDEADBEEF come first, untimed, and
+ * leave their blocks in the slots.  The final freeing of all slots is timed.
  *
  * The clock stops between the last cycle and the final freeing, while resident memory is read
  * with the working set live.  After it has stopped for good, more cycles with whole blocks
  * written and checked show whether the allocator hands out memory twice.
  */
-#include "common.h"
+#include "mix.h"
 
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-struct mix {
-    unsigned char **slots;
-    uint32_t slot_count;
-    size_t least, most;
-};
-
-static inline size_t block_size(const struct mix *mix, uint32_t draw) {
-    size_t size = 16 + (draw & 1023);
-    if (size < mix->least) size = mix->least;
-    return size > mix->most ? mix->most : size;
-}
-
-__attribute__((noinline)) static void run_cycles(struct mix *mix, uint64_t cycles, uint32_t state) {
-    unsigned char **slots = mix->slots;
-    for (uint64_t i = 0; i < cycles; i++) {
-        uint32_t draw = bench_xorshift32(&state);
-        uint32_t slot = draw % mix->slot_count;
-        if (slots[slot]) {
-            free(slots[slot]);
-            slots[slot] = NULL;
-        } else {
-            unsigned char *block = malloc(block_size(mix, draw));
-            if (!block) bench_fail("out of memory after %" PRIu64 " cycles", i);
-            block[0] = (unsigned char)draw;
-            slots[slot] = block;
-        }
-    }
-}
-
-__attribute__((noinline)) static void drain(struct mix *mix) {
-    for (uint32_t slot = 0; slot < mix->slot_count; slot++) {
-        free(mix->slots[slot]);
-        mix->slots[slot] = NULL;
-    }
-}
 
 static bool filled_with(const unsigned char *block, unsigned char byte, size_t size) {
     return block[0] == byte && memcmp(block, block + 1, size - 1) == 0;
@@ -74,13 +36,13 @@ static void check_cycles(struct mix *mix, uint64_t cycles, uint32_t state) {
             free(block);
             mix->slots[slot] = NULL;
         } else {
-            sizes[slot] = block_size(mix, draw);
+            sizes[slot] = mix_size(mix, draw);
             mix->slots[slot] = malloc(sizes[slot]);
             if (!mix->slots[slot]) bench_fail("out of memory in the check");
             memset(mix->slots[slot], byte, sizes[slot]);
         }
     }
-    drain(mix);
+    mix_drain(mix);
     free(sizes);
 }
 
@@ -99,13 +61,13 @@ int main(int argc, char **argv) {
     mix.slots = calloc(mix.slot_count, sizeof *mix.slots);
     if (!mix.slots) bench_fail("no memory for %" PRIu32 " slots", mix.slot_count);
 
-    run_cycles(&mix, cycles / 10, bench_seed(seed + 0xDEADBEEF));
+    mix_run(&mix, cycles / 10, bench_seed(seed + 0xDEADBEEF));
     double start = bench_now();
-    run_cycles(&mix, cycles, bench_seed(seed));
+    mix_run(&mix, cycles, bench_seed(seed));
     double seconds = bench_now() - start;
     long live_kib = bench_resident_kib();
     start = bench_now();
-    drain(&mix);
+    mix_drain(&mix);
     seconds += bench_now() - start;
 
     long resident_kib = bench_resident_kib(), peak_kib = bench_peak_kib(),
