@@ -90,7 +90,7 @@ static void heaps_flush(unsigned first, unsigned last) {
     }
     hak_remote_send_all(heap);
     for (unsigned class = first; class <= last; class ++) {
-        if (heap->bin[class].head) hak_bin_flush(heap, class, 0, UINT32_MAX);
+        hak_bin_flush(heap, class, 0, UINT32_MAX);
     }
     hak_heap_leave(tls);
 }

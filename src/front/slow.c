@@ -27,9 +27,6 @@
 /* One slow path in so many looks at the clock. */
 #define SLOW_TICK (HAK_STRESS ? 1u : 64u)
 
-/* Bits that are clear in the address of any block. */
-#define SLOW_NO_BLOCK (~(uintptr_t)0 << HAK_ADDRESS_BITS | (HAK_MIN_ALIGN - 1))
-
 const struct hak_other_malloc *_Atomic hak_slow_foreign;
 
 static HAK_COLD bool slow_attach(struct hak_tls *tls) {
@@ -124,7 +121,7 @@ void *hak_slow_malloc(size_t size) {
     if (hak_likely(size < tls->checked_limit)) {
         struct hak_heap *heap = tls->heap;
         struct hak_bin *bin = hak_heap_bin_at(heap, heap->class_words[(size + 15) >> 4]);
-        struct hak_block *block = hak_bin_pop_checked(heap, bin);
+        struct hak_block *block = hak_bin_pop_checked(bin);
         if (hak_likely(block != NULL)) return block;
     }
     return slow_malloc_rest(size);
@@ -132,19 +129,12 @@ void *hak_slow_malloc(size_t size) {
 
 /* ---- Free ------------------------------------------------------------------------------------ */
 
-void hak_slow_overflow(uint64_t class_words) {
-    struct hak_tls *tls = &hak_tls;
-    if (hak_unlikely(tls->state != HAK_TLS_READY)) return; /* a handler, inside hak_tls_close */
-    struct hak_heap *heap = hak_heap_enter(tls);
-    hak_bin_overflow(heap, (unsigned)class_words / 2);
-    slow_tick(heap);
-    hak_heap_leave(tls);
-}
-
-/* A block of this thread's heap that has passed the checks, of a class above HAK_FAST_CLASSES: the
- * call must be seen to be at work. */
-static void slow_push_large(struct hak_tls *tls, uint64_t class_words, struct hak_block *block) {
-    if (hak_unlikely(tls->state != HAK_TLS_READY)) { /* as in hak_slow_overflow */
+/* Puts a block of this thread's heap, which is not in use any more, into its bin: one that is
+ * full, or of a class above HAK_FAST_CLASSES; the call must be seen to be at work. */
+static __attribute__((noinline)) void slow_push(struct hak_tls *tls, uint64_t class_words,
+                                                struct hak_block *block) {
+    if (hak_unlikely(tls->state != HAK_TLS_READY)) { /* a handler, inside hak_tls_close */
+        if (tls->heap->mark) hak_used_flip(hak_used_find(block)); /* until it is drained */
         hak_remote_free_now(block, hak_map_tag(block));
         return;
     }
@@ -188,34 +178,34 @@ static void slow_release_bad(void *pointer, const struct hak_finding *finding,
     hak_verify_fail(function, pointer, finding);
 }
 
-/* Checked mode: has another thread freed the heap's own block already?  It has its bit until it is
- * drained, but is sealed.  Looked at only in heaps that share blocks: its line may be cold. */
-HAK_INLINE bool slow_is_sent(const struct hak_heap *heap, const struct hak_block *block) {
-    return hak_unlikely(atomic_load_explicit(&heap->shared, memory_order_relaxed)) &&
-           hak_block_is_sealed(block, heap->mark);
+/* Checked mode: takes the allocated bit, of which *used is set to the word, from what is said to be
+ * the heap's own block.  False: it is none that is in use.  A block that another thread has freed
+ * keeps its bit until it is drained, but is sealed: that is looked at only in heaps that share
+ * blocks, as its line may be cold. */
+HAK_INLINE bool slow_unuse(const struct hak_heap *heap, const struct hak_block *block,
+                           const struct hak_map *map, uint64_t **used) {
+    uintptr_t bits = (uintptr_t)block;
+    if (hak_unlikely(bits & atomic_load_explicit(&heap->doubtful, memory_order_relaxed)) &&
+        (bits & HAK_NO_BLOCK || hak_block_is_sealed(block, heap->mark))) {
+        return false;
+    }
+    struct hak_used_bit at = hak_used_find_in(&map->zero, block);
+    *used = at.word;
+    return hak_used_clear(at);
 }
 
-/* Checked mode: is the heap's own block in use?  Then it is not any more. */
-HAK_INLINE bool slow_unuse(const struct hak_heap *heap, const struct hak_block *block) {
-    return hak_likely(!((uintptr_t)block & SLOW_NO_BLOCK)) && !slow_is_sent(heap, block) &&
-           hak_used_clear(block);
-}
-
-/* Checked mode: is a block of another heap, `to`, in use, as far as can be told quickly?  Not by
- * its bit, whose line the owner writes to. */
-static bool slow_remote_in_use(struct hak_heap *to, const struct hak_block *block, uint32_t tag) {
+/* Checked mode: is a block of another heap, `to`, in use? */
+static bool slow_remote_in_use(struct hak_heap *to, const struct hak_block *block,
+                               const struct hak_map *map) {
     hak_remote_note_shared(to);
-    const struct hak_class *info = &hak_class_table[hak_tag_class(tag)];
-    if (info->units != 1 || info->capacity == 1) return false;
-    uint16_t offset = (uint16_t)(uintptr_t)block;
-    /* relaxed: the owner had carved the block before the program passed it to this thread */
-    uint32_t carved = __atomic_load_n(&hak_slab_of(block)->carved, __ATOMIC_RELAXED);
-    return hak_class_divides(info->inverse, offset) && offset < carved * info->block_bytes &&
+    return !((uintptr_t)block & HAK_NO_BLOCK) &&
+           hak_used_get(hak_used_find_in(&map->zero, block)) &&
            !hak_block_is_sealed(block, to->mark);
 }
 
 void hak_slow_release(void *pointer, uint32_t tag, const char *function) {
     struct hak_tls *tls = &hak_tls;
+    const struct hak_map *map = hak_map_moved((uintptr_t)pointer);
     bool known = tag && !((uintptr_t)pointer >> HAK_ADDRESS_BITS);
     if (known && tag == HAK_TAG_HUGE) {
         slow_release_huge(pointer, function);
@@ -225,15 +215,16 @@ void hak_slow_release(void *pointer, uint32_t tag, const char *function) {
     struct hak_heap *heap = ready ? tls->heap : NULL;
     struct hak_heap *to = known ? hak_registry_get(hak_tag_owner(tag)) : NULL;
     bool own = known && to == heap;
-    if (!known ||
-        (to->mark && !(own ? slow_unuse(heap, pointer) : slow_remote_in_use(to, pointer, tag)))) {
+    uint64_t *used;
+    if (!known || (to->mark && !(own ? slow_unuse(heap, pointer, map, &used)
+                                     : slow_remote_in_use(to, pointer, map)))) {
         struct hak_finding finding = hak_verify(pointer);
         if (finding.verdict != HAK_POINTER_VALID) {
             slow_release_bad(pointer, &finding, function);
             return;
         }
     }
-    if (own) slow_push_large(tls, tag ^ heap->tag, pointer);
+    if (own) slow_push(tls, tag ^ heap->tag, pointer);
     else slow_send(tls, pointer, tag, ready);
 }
 
@@ -241,7 +232,7 @@ void hak_slow_release(void *pointer, uint32_t tag, const char *function) {
 static __attribute__((noinline)) void slow_free_rest(void *pointer, uint64_t class_words) {
     struct hak_tls *tls = &hak_tls;
     if (hak_likely(class_words - 2 <= 2 * HAK_CLASSES - 2)) {
-        slow_push_large(tls, class_words, pointer);
+        slow_push(tls, class_words, pointer);
     } else if (pointer) {
         /* not class_words: a signal handler may have opened the doors since that was made */
         hak_slow_release(pointer, hak_map_tag(pointer), "free");
@@ -253,30 +244,33 @@ static __attribute__((noinline)) void slow_free_rest(void *pointer, uint64_t cla
 /* Checked mode: frees a block whose tag differs by `class_words` from the heap's, if that says that
  * it is the heap's own, of up to HAK_FAST_MAX, and it is handed out. */
 HAK_INLINE bool slow_free_checked(struct hak_tls *tls, struct hak_block *block,
-                                  uint64_t class_words) {
+                                  uint64_t class_words, const struct hak_map *map) {
     if (hak_unlikely(class_words - 2 > 2 * HAK_FAST_CLASSES - 2)) return false;
     struct hak_heap *heap = tls->heap; /* now: before, there may have been none */
-    if (hak_unlikely(!slow_unuse(heap, block))) return false;
-    struct hak_bin *bin = hak_heap_bin_at(heap, class_words);
-    hak_block_seal(block, bin->head, heap->mark);
-    hak_order_stores(); /* H7 */
-    bin->head = block;
-    if (hak_unlikely(--bin->room < 0)) hak_slow_overflow(class_words);
+    uint64_t *used;
+    if (hak_unlikely(!slow_unuse(heap, block, map, &used))) return false;
+    if (hak_unlikely(!hak_bin_try_push(hak_heap_bin_at(heap, class_words), block, used)))
+        slow_push(tls, class_words, block);
     return true;
 }
 
-void hak_slow_free(void *pointer, uint64_t class_words) {
+void hak_slow_overflow(void *pointer, uint64_t class_words) {
+    slow_push(&hak_tls, class_words, pointer);
+}
+
+void hak_slow_free(void *pointer, uint64_t class_words, const struct hak_map *map) {
     struct hak_tls *tls = &hak_tls;
-    if (hak_unlikely(!slow_free_checked(tls, pointer, class_words ^ tls->checked_tag)))
+    if (hak_unlikely(!slow_free_checked(tls, pointer, class_words ^ tls->checked_tag, map)))
         slow_free_rest(pointer, class_words);
 }
 
 void hak_slow_free_sized(void *pointer, size_t size, const char *function) {
     struct hak_tls *tls = &hak_tls;
-    uint32_t tag = (uintptr_t)pointer >> HAK_ADDRESS_BITS ? 0 : hak_map_tag(pointer);
+    const struct hak_map *map = hak_map_moved((uintptr_t)pointer);
+    uint32_t tag = (uintptr_t)pointer >> HAK_ADDRESS_BITS ? 0 : hak_leaf_tag(&map->zero, pointer);
     unsigned class = tag == HAK_TAG_HUGE ? 0 : hak_tag_class(tag);
     if (hak_likely(size <= hak_class_table[class].block_bytes) &&
-        hak_likely(slow_free_checked(tls, pointer, tag ^ tls->checked_tag))) {
+        hak_likely(slow_free_checked(tls, pointer, tag ^ tls->checked_tag, map))) {
         return;
     }
     if (!pointer) return;

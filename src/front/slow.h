@@ -8,6 +8,7 @@
 #define HAK_FRONT_SLOW_H
 
 #include "base/base.h"
+#include "span/map.h"
 
 /* Reads the options and gives the thread a heap, as its first allocation would. */
 void hak_slow_start(void);
@@ -16,14 +17,14 @@ void hak_slow_start(void);
 void *hak_slow_malloc(size_t size);
 
 /* free, when the hot path can't.  `class_words` is the tag of the pointer's unit XOR the thread's
- * tag. */
-void hak_slow_free(void *pointer, uint64_t class_words);
+ * tag, `map` the page map moved for the pointer. */
+void hak_slow_free(void *pointer, uint64_t class_words, const struct hak_map *map);
 
 /* Checked mode: a free with a promised size. */
 void hak_slow_free_sized(void *pointer, size_t size, const char *function);
 
-/* A push has made a bin's room negative. */
-void hak_slow_overflow(uint64_t class_words);
+/* free of a block of the thread's heap, when its bin is full. */
+void hak_slow_overflow(void *pointer, uint64_t class_words);
 
 /* The general allocation: `alignment` a power of two.  *zeroed: the block reads as zeros.  NULL
  * with errno ENOMEM. */

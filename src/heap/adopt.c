@@ -71,8 +71,8 @@ struct hak_slab *hak_adopt_slab_for(struct hak_heap *heap, unsigned class) {
     struct hak_heap *from = adopt_next();
     if (!from) return NULL;
     /* Only the heap of a thread that is gone since a fork has blocks in its bins. */
-    if (from->bin[class].head) hak_bin_flush(from, class, 0, HAK_BATCH_MAX);
-    struct hak_slab *slab = from->bin[class].head ? NULL : from->cold[class].partial;
+    hak_bin_flush(from, class, 0, HAK_BATCH_MAX);
+    struct hak_slab *slab = hak_heap_bin_count(from, class) ? NULL : from->cold[class].partial;
     if (slab) {
         hak_heap_slab_remove(from, slab);
         hak_remote_note_shared(heap); /* blocks of the slab may wait in outboxes */

@@ -7,10 +7,19 @@
 #include "config/option.h"
 #include "heap/adopt.h"
 #include "heap/remote.h"
+#include "heap/slots.h"
 #include "os/report.h"
+
+#include <string.h>
 
 /* Classes that hak_bin_idle looks at in one call. */
 #define BIN_IDLE_CLASSES 8u
+
+/* So often a magazine is refilled and flushed in turn before it grows: its array is memory, too. */
+#define BIN_TURNS 4u
+
+/* What bin_shrink leaves alone. */
+#define BIN_LEFT_ALONE 1u
 
 /* ---- Magazine sizes -------------------------------------------------------------------------- */
 
@@ -22,20 +31,44 @@ static uint32_t bin_capacity_max(unsigned class) {
     return blocks ? (uint32_t)blocks : 1;
 }
 
+/* Changes the capacity, and moves the magazine to a larger array if it needs one.  Without
+ * memory for that it stays as it is. */
 static void bin_resize(struct hak_heap *heap, unsigned class, uint32_t capacity) {
-    heap->bin[class].room += (int32_t)capacity - (int32_t)heap->cold[class].capacity;
-    heap->cold[class].capacity = capacity;
+    struct hak_bin *bin = &heap->bin[class];
+    struct hak_bin_cold *cold = &heap->cold[class];
+    if (hak_slots_room(cold->base, capacity) < capacity) {
+        struct hak_slot *old = cold->base, *larger = hak_slots_new(heap, capacity);
+        if (!larger) return;
+        uint32_t count = hak_heap_bin_count(heap, class);
+        memcpy(larger + 1, old + cold->floor + 1, count * sizeof *old);
+        cold->base = larger;
+        cold->floor = 0;
+        bin->top = larger + count;
+        hak_slots_keep(heap, old);
+    }
+    cold->capacity = (uint16_t)capacity;
+    bin->limit = cold->base + capacity;
 }
 
-static void bin_grow(struct hak_heap *heap, unsigned class) {
-    uint32_t max = bin_capacity_max(class), wanted = heap->cold[class].capacity * 2;
+/* A flush came after a refill, or a refill after a flush. */
+static void bin_turn(struct hak_heap *heap, unsigned class) {
+    if (++heap->cold[class].turns < BIN_TURNS) return;
+    heap->cold[class].turns = 0;
+    uint32_t max = bin_capacity_max(class), wanted = heap->cold[class].capacity * 2u + 1;
     bin_resize(heap, class, wanted < max ? wanted : max);
+}
+
+/* A class that is used for the first time gets its array. */
+static bool bin_has_slots(struct hak_heap *heap, unsigned class) {
+    if (heap->cold[class].base == hak_slots_none())
+        bin_resize(heap, class, heap->cold[class].capacity);
+    return heap->cold[class].base != hak_slots_none();
 }
 
 /* Blocks to move at once: half a magazine, H6. */
 static unsigned bin_batch(const struct hak_heap *heap, unsigned class) {
-    uint32_t half = (heap->cold[class].capacity + 1) / 2;
-    return half < HAK_BATCH_MAX ? half : HAK_BATCH_MAX;
+    uint32_t half = heap->cold[class].capacity / 2;
+    return half > HAK_BATCH_MAX ? HAK_BATCH_MAX : half ? half : 1;
 }
 
 static void bin_report(unsigned class, const struct hak_block *block, const char *what,
@@ -59,9 +92,8 @@ void hak_bin_report_twice(unsigned class, const struct hak_block *block) {
 /* ---- Refill ---------------------------------------------------------------------------------- */
 
 /* Takes a batch from one listed slab; it leaves the list when it has nothing more. */
-static bool bin_from_slab(struct hak_heap *heap, struct hak_slab *slab, struct hak_batch *batch,
-                          bool *carved) {
-    unsigned max = bin_batch(heap, slab->class);
+static bool bin_from_slab(struct hak_heap *heap, struct hak_slab *slab, unsigned max,
+                          struct hak_batch *batch, bool *carved) {
     const struct hak_block *broken = NULL;
     *carved = !hak_slab_take(slab, max, heap->mark, batch, &broken);
     if (hak_unlikely(broken != NULL)) hak_bin_report_broken(slab->class, broken);
@@ -70,11 +102,12 @@ static bool bin_from_slab(struct hak_heap *heap, struct hak_slab *slab, struct h
     return got;
 }
 
-static bool bin_from_own_slabs(struct hak_heap *heap, unsigned class, struct hak_batch *batch) {
+static bool bin_from_own_slabs(struct hak_heap *heap, unsigned class, unsigned max,
+                               struct hak_batch *batch) {
     struct hak_slab *slab;
     while ((slab = heap->cold[class].partial)) {
         bool carved;
-        if (!bin_from_slab(heap, slab, batch, &carved))
+        if (!bin_from_slab(heap, slab, max, batch, &carved))
             continue; /* it was empty and has left the list */
         if (carved) heap->counts.refill_carve++;
         else heap->counts.refill_slab++;
@@ -83,12 +116,13 @@ static bool bin_from_own_slabs(struct hak_heap *heap, unsigned class, struct hak
     return false;
 }
 
-static bool bin_from_elsewhere(struct hak_heap *heap, unsigned class, struct hak_batch *batch) {
+static bool bin_from_elsewhere(struct hak_heap *heap, unsigned class, unsigned max,
+                               struct hak_batch *batch) {
     bool carved;
     /* A dedicated heap is destroyed with all its slabs: it must own them from the first block on.
      */
     struct hak_slab *slab = heap->dedicated ? NULL : hak_adopt_slab_for(heap, class);
-    if (slab && bin_from_slab(heap, slab, batch, &carved)) {
+    if (slab && bin_from_slab(heap, slab, max, batch, &carved)) {
         heap->counts.refill_adopted++;
         return true;
     }
@@ -99,19 +133,27 @@ static bool bin_from_elsewhere(struct hak_heap *heap, unsigned class, struct hak
     }
     hak_heap_slab_add(heap, slab);
     heap->counts.refill_fresh++;
-    return bin_from_slab(heap, slab, batch, &carved);
+    return bin_from_slab(heap, slab, max, batch, &carved);
+}
+
+/* Puts all but the first block of a batch into the empty bin. */
+static void bin_fill(struct hak_heap *heap, unsigned class, const struct hak_batch *batch) {
+    struct hak_bin *bin = &heap->bin[class];
+    bin->top = heap->cold[class].base;
+    heap->cold[class].floor = 0;
+    for (unsigned i = batch->count; --i;) hak_bin_push(heap, class, batch->block[i]);
 }
 
 struct hak_block *hak_bin_refill(struct hak_heap *heap, unsigned class, bool *zeroed) {
-    struct hak_bin *bin = &heap->bin[class];
     struct hak_bin_cold *cold = &heap->cold[class];
     *zeroed = false;
     cold->refills++;
     cold->was_refilled = 1;
     if (cold->was_flushed) {
         cold->was_flushed = 0;
-        bin_grow(heap, class);
+        bin_turn(heap, class);
     }
+    unsigned max = bin_has_slots(heap, class) ? bin_batch(heap, class) : 1;
     if (hak_remote_drain(heap, class)) {
         struct hak_block *block = hak_bin_pop(heap, class);
         if (block) {
@@ -120,20 +162,21 @@ struct hak_block *hak_bin_refill(struct hak_heap *heap, unsigned class, bool *ze
         }
     }
     struct hak_batch batch;
-    if (!bin_from_own_slabs(heap, class, &batch) && !bin_from_elsewhere(heap, class, &batch))
+    if (!bin_from_own_slabs(heap, class, max, &batch) &&
+        !bin_from_elsewhere(heap, class, max, &batch)) {
         return NULL;
-    bin->head = batch.rest;
-    bin->room = (int32_t)(cold->capacity - batch.rest_count);
-    *zeroed = batch.zeroed;
-    if (!heap->mark) return batch.first;
-    struct hak_used_bit at = hak_used_find(batch.first);
-    if (hak_unlikely(hak_used_get(at))) {
-        hak_bin_report_twice(class, batch.first);
-        return hak_bin_take(heap, class, zeroed);
     }
-    if (!batch.zeroed) batch.first->seal = 0;
-    hak_used_flip(at);
-    return batch.first;
+    bin_fill(heap, class, &batch);
+    *zeroed = batch.zeroed;
+    if (heap->mark) {
+        struct hak_used_bit at = hak_used_find(batch.block[0]);
+        if (hak_unlikely(hak_used_get(at))) {
+            hak_bin_report_twice(class, batch.block[0]);
+            return hak_bin_take(heap, class, zeroed);
+        }
+        hak_used_flip(at);
+    }
+    return batch.block[0];
 }
 
 /* ---- Flush ----------------------------------------------------------------------------------- */
@@ -153,76 +196,80 @@ void hak_bin_return(struct hak_heap *heap, struct hak_block *block) {
     bin_return_to(heap, hak_slab_of(block), block);
 }
 
+/* From the bottom: what is above stays where it is, and the top too. */
 void hak_bin_flush(struct hak_heap *heap, unsigned class, uint32_t keep, uint32_t max) {
-    struct hak_bin *bin = &heap->bin[class];
-    /* Of the last block: neighbours in the list are often neighbours in memory. */
+    struct hak_bin_cold *cold = &heap->cold[class];
+    uint32_t count = hak_heap_bin_count(heap, class), moved = 0;
+    if (count <= keep) return;
+    max = count - keep < max ? count - keep : max;
+    /* Of the last block: neighbours in a magazine are often neighbours in memory. */
     struct hak_slab *slab = NULL;
     uintptr_t unit = 0;
-    uint32_t moved = 0;
-    while (bin->head && moved < max && (!keep || hak_heap_bin_count(heap, class) > keep)) {
-        struct hak_block *block = bin->head;
-        if (hak_unlikely(heap->mark && !hak_block_is_sealed(block, heap->mark))) {
-            hak_bin_corrupt(heap, class, block);
-            break;
-        }
-        bin->head = block->next;
-        bin->room++;
+    for (; moved < max; moved++) {
+        struct hak_slot *slot = &cold->base[++cold->floor];
+        struct hak_block *block = slot->block;
+        slot->block = NULL;
         if (!slab || (uintptr_t)block >> HAK_UNIT_SHIFT != unit) {
             unit = (uintptr_t)block >> HAK_UNIT_SHIFT;
             slab = hak_slab_of(block);
         }
         bin_return_to(heap, slab, block);
-        moved++;
     }
-    /* The count may have been wrong: `room` and `head` change one after the other (fork). */
-    if (!bin->head) bin->room = (int32_t)heap->cold[class].capacity;
     heap->counts.flushed += moved;
-    heap->cold[class].flushes++;
-}
-
-void hak_bin_overflow(struct hak_heap *heap, unsigned class) {
-    struct hak_bin_cold *cold = &heap->cold[class];
-    if (cold->was_refilled && cold->capacity < bin_capacity_max(class)) {
-        cold->was_flushed = 1;
-        cold->was_refilled = 0;
-        bin_grow(heap, class);
-        if (heap->bin[class].room >= 0) return;
-    }
-    cold->was_flushed = 1;
-    hak_bin_flush(heap, class, cold->capacity / 2, HAK_BATCH_MAX);
+    cold->flushes++;
 }
 
 void hak_bin_flush_all(struct hak_heap *heap) {
-    for (unsigned class = 1; class <= HAK_CLASSES; class ++) {
-        if (heap->bin[class].head) hak_bin_flush(heap, class, 0, UINT32_MAX);
-    }
+    for (unsigned class = 1; class <= HAK_CLASSES; class ++)
+        hak_bin_flush(heap, class, 0, UINT32_MAX);
 }
 
-/* Takes `count` blocks from behind the second one. */
-static void bin_trim(struct hak_heap *heap, unsigned class, uint32_t count) {
+/* Moves the blocks down to the base. */
+static void bin_settle(struct hak_heap *heap, unsigned class) {
+    struct hak_bin_cold *cold = &heap->cold[class];
+    uint32_t count = hak_heap_bin_count(heap, class);
+    memmove(cold->base + 1, cold->base + cold->floor + 1, count * sizeof *cold->base);
+    cold->floor = 0;
+    heap->bin[class].top = cold->base + count;
+}
+
+bool hak_bin_overflow(struct hak_heap *heap, unsigned class) {
     struct hak_bin *bin = &heap->bin[class];
-    struct hak_block *second = bin->head ? bin->head->next : NULL;
-    uintptr_t mark = heap->mark;
-    if (!second || (mark && !hak_block_is_sealed(bin->head, mark))) return;
-    for (uint32_t moved = 0; moved < count && moved < HAK_BATCH_MAX; moved++) {
-        struct hak_block *block = mark && !hak_block_is_sealed(second, mark) ? NULL : second->next;
-        if (!block || (mark && !hak_block_is_sealed(block, mark))) return;
-        hak_block_link(second, block->next, mark);
-        bin->room++;
-        hak_bin_return(heap, block);
+    struct hak_bin_cold *cold = &heap->cold[class];
+    if (!bin_has_slots(heap, class)) return false;
+    if (bin->top < bin->limit) return true;
+    if (!cold->floor) {
+        if (cold->was_refilled) {
+            cold->was_refilled = 0;
+            bin_turn(heap, class);
+        }
+        cold->was_flushed = 1;
+        if (bin->top < bin->limit) return true;
+        hak_bin_flush(heap, class, cold->capacity / 2, HAK_BATCH_MAX);
     }
+    bin_settle(heap, class);
+    return bin->top < bin->limit;
+}
+
+void hak_bin_push(struct hak_heap *heap, unsigned class, struct hak_block *block) {
+    struct hak_bin *bin = &heap->bin[class];
+    uint64_t *used = heap->mark ? hak_used_find(block).word : NULL;
+    if (hak_likely(hak_bin_try_push(bin, block, used))) return;
+    if (!hak_bin_overflow(heap, class) || !hak_bin_try_push(bin, block, used))
+        hak_bin_return(heap, block);
 }
 
 /* Takes blocks out of a bin that the caller of malloc or free was not concerned with: in a signal
  * handler, the interrupted call may be.  Up to HAK_FAST_MAX that works on the bin without entering
- * the heap's slow path, and has loaded the first block, or the second. */
-static void bin_shrink(struct hak_heap *heap, unsigned class, uint32_t count) {
-    if (class <= HAK_FAST_CLASSES) bin_trim(heap, class, count);
-    else hak_bin_flush(heap, class, 0, count < HAK_BATCH_MAX ? count : HAK_BATCH_MAX);
+ * the heap's slow path, and has loaded the top, and the block there, or is about to put one above
+ * it: both stay as they are. */
+static void bin_shrink(struct hak_heap *heap, unsigned class, uint32_t keep) {
+    if (class <= HAK_FAST_CLASSES && keep < BIN_LEFT_ALONE) keep = BIN_LEFT_ALONE;
+    hak_bin_flush(heap, class, keep, HAK_BATCH_MAX);
 }
 
 void hak_bin_shrink_all(struct hak_heap *heap) {
-    for (unsigned class = 1; class <= HAK_CLASSES; class ++) bin_shrink(heap, class, HAK_BATCH_MAX);
+    for (unsigned class = 1; class <= HAK_CLASSES; class ++) bin_shrink(heap, class, 0);
 }
 
 void hak_bin_idle(struct hak_heap *heap) {
@@ -232,18 +279,11 @@ void hak_bin_idle(struct hak_heap *heap) {
         struct hak_bin_cold *cold = &heap->cold[class];
         uint32_t count = hak_heap_bin_count(heap, class);
         if (!cold->was_refilled && count) {
-            bin_shrink(heap, class, count - count / 2);
-            if (count < cold->capacity / 5 && cold->capacity > 1)
-                bin_resize(heap, class, cold->capacity / 2);
+            bin_shrink(heap, class, count / 2);
+            if (count < cold->capacity / 5u && cold->capacity > 1)
+                bin_resize(heap, class, cold->capacity / 2u);
         }
         cold->was_refilled = 0;
+        cold->turns = 0;
     }
-}
-
-void hak_bin_corrupt(struct hak_heap *heap, unsigned class, const struct hak_block *block) {
-    /* The rest of the list can't be trusted: it is given up, not followed. */
-    heap->bin[class].head = NULL;
-    heap->bin[class].room = (int32_t)heap->cold[class].capacity;
-    if (hak_block_is_sealed(block, heap->mark)) hak_bin_report_twice(class, block);
-    else hak_bin_report_broken(class, block);
 }

@@ -7,10 +7,10 @@
  * A refill asks, in this order: blocks that other threads have freed; free blocks of the heap's
  * slabs; the untouched end of a slab; slabs of ended threads; a new slab.
  *
- * Magazine sizes follow use.  A magazine that is flushed after a refill, or refilled after a flush,
- * was too small, and grows to double, up to the options magazine_blocks and magazine_bytes.  One
- * that was not refilled between two looks held more than its thread needed: half of it is flushed
- * (hak_bin_idle).
+ * Magazine sizes follow use.  A magazine that is flushed after a refill and refilled after a flush,
+ * more than once, is too small, and grows to double, up to the options magazine_blocks and
+ * magazine_bytes.  One that was not refilled between two looks holds more than its thread needs:
+ * half of it is flushed (hak_bin_idle).
  */
 #ifndef HAK_HEAP_BIN_H
 #define HAK_HEAP_BIN_H
@@ -22,10 +22,10 @@
  * NULL: no memory.  In checked mode the block is not sealed any more. */
 struct hak_block *hak_bin_refill(struct hak_heap *heap, unsigned class, bool *zeroed);
 
-/* Called when a push has made the bin's room negative. */
-void hak_bin_overflow(struct hak_heap *heap, unsigned class);
+/* Makes room in a full bin, unless there is no memory for it.  Returns whether there is some. */
+bool hak_bin_overflow(struct hak_heap *heap, unsigned class);
 
-/* Moves blocks to their slabs until at most `keep` are left, at most `max` of them. */
+/* Moves the oldest blocks to their slabs until at most `keep` are left, at most `max` of them. */
 void hak_bin_flush(struct hak_heap *heap, unsigned class, uint32_t keep, uint32_t max);
 
 /* Moves all blocks of all bins to their slabs. */
@@ -45,47 +45,43 @@ void hak_bin_return(struct hak_heap *heap, struct hak_block *block);
 void hak_bin_report_broken(unsigned class, const struct hak_block *block) HAK_COLD;
 void hak_bin_report_twice(unsigned class, const struct hak_block *block) HAK_COLD;
 
-/* One of them, of the first block of a bin, which is given up. */
-void hak_bin_corrupt(struct hak_heap *heap, unsigned class, const struct hak_block *block) HAK_COLD;
-
-/* Pops a block in checked mode.  NULL: the bin is empty, or its first block is broken or in use. */
-HAK_INLINE struct hak_block *hak_bin_pop_checked(const struct hak_heap *heap, struct hak_bin *bin) {
-    struct hak_block *block = bin->head;
-    if (hak_unlikely(!block) || hak_unlikely(!hak_block_is_sealed(block, heap->mark))) return NULL;
-    struct hak_used_bit at = hak_used_find(block);
-    if (hak_unlikely(hak_used_get(at))) return NULL;
-    bin->head = block->next;
-    bin->room++;
-    hak_order_stores(); /* H7 */
-    block->seal = 0;
-    hak_used_flip(at);
+/* Pops a block in fast mode; NULL: the bin is empty. */
+HAK_INLINE struct hak_block *hak_bin_pop_fast(struct hak_bin *bin) {
+    struct hak_slot *top = bin->top;
+    struct hak_block *block = top->block;
+    if (block) bin->top = top - 1;
     return block;
 }
 
-/* Pops a block; NULL: the bin is empty, or was given up. */
+/* The same in checked mode: the block is marked as in use. */
+HAK_INLINE struct hak_block *hak_bin_pop_checked(struct hak_bin *bin) {
+    struct hak_slot *top = bin->top;
+    struct hak_block *block = top->block;
+    if (hak_unlikely(!block)) return NULL;
+    bin->top = top - 1;
+    hak_order_stores(); /* H7 */
+    hak_used_flip((struct hak_used_bit){top->used, hak_used_bit_of(block)});
+    return block;
+}
+
+/* The same in either mode. */
 HAK_INLINE struct hak_block *hak_bin_pop(struct hak_heap *heap, unsigned class) {
     struct hak_bin *bin = &heap->bin[class];
-    struct hak_block *block = bin->head;
-    if (!block) return NULL;
-    if (heap->mark) {
-        struct hak_block *whole = hak_bin_pop_checked(heap, bin);
-        if (hak_unlikely(!whole)) hak_bin_corrupt(heap, class, block);
-        return whole;
-    }
-    bin->head = block->next;
-    bin->room++;
-    hak_order_stores(); /* H7 */
-    return block;
+    return heap->mark ? hak_bin_pop_checked(bin) : hak_bin_pop_fast(bin);
 }
 
-/* Pushes a free block of this heap. */
-HAK_INLINE void hak_bin_push(struct hak_heap *heap, unsigned class, struct hak_block *block) {
-    struct hak_bin *bin = &heap->bin[class];
-    hak_block_link(block, bin->head, heap->mark);
+/* Pushes a block that is not in use.  `used` as in struct hak_slot.  False: the bin is full. */
+HAK_INLINE bool hak_bin_try_push(struct hak_bin *bin, struct hak_block *block, uint64_t *used) {
+    struct hak_slot *top = bin->top;
+    if (hak_unlikely(top >= bin->limit)) return false;
+    top[1] = (struct hak_slot){block, used};
     hak_order_stores(); /* H7 */
-    bin->head = block;
-    if (--bin->room < 0) hak_bin_overflow(heap, class);
+    bin->top = top + 1;
+    return true;
 }
+
+/* The same from inside the slow path; a block that finds no room goes to its slab. */
+void hak_bin_push(struct hak_heap *heap, unsigned class, struct hak_block *block);
 
 /* A block of a class from anywhere. */
 HAK_INLINE struct hak_block *hak_bin_take(struct hak_heap *heap, unsigned class, bool *zeroed) {

@@ -7,11 +7,12 @@
 #include "base/counter.h"
 #include "config/option.h"
 #include "heap/registry.h"
+#include "heap/slots.h"
 #include "os/env.h"
 #include "span/arena.h"
 
 /* A magazine starts with so much room and grows where it is seen to help (heap/bin.c). */
-#define HEAP_MAGAZINE_START_BLOCKS 16u
+#define HEAP_MAGAZINE_START_BLOCKS 15u
 #define HEAP_MAGAZINE_START_BYTES  ((size_t)8 << 10)
 
 __thread struct hak_tls hak_tls __attribute__((tls_model("initial-exec")));
@@ -20,11 +21,12 @@ static void heap_reset_class(struct hak_heap *heap, unsigned class) {
     const struct hak_class *info = &hak_class_table[class];
     size_t blocks = hak_min_size(HEAP_MAGAZINE_START_BYTES / info->block_bytes,
                                  HEAP_MAGAZINE_START_BLOCKS);
-    uint32_t capacity = HAK_STRESS || !blocks ? 1 : (uint32_t)blocks;
-    heap->bin[class].head = NULL;
-    heap->bin[class].room = (int32_t)capacity;
-    heap->cold[class].partial = NULL;
-    heap->cold[class].capacity = capacity;
+    struct hak_bin_cold *cold = &heap->cold[class];
+    cold->partial = NULL;
+    cold->capacity = HAK_STRESS || !blocks ? 1 : (uint16_t)blocks;
+    cold->floor = 0;
+    heap->bin[class].top = cold->base;
+    heap->bin[class].limit = cold->base + hak_slots_room(cold->base, cold->capacity);
 }
 
 void hak_heap_reset(struct hak_heap *heap) {
@@ -41,10 +43,13 @@ struct hak_heap *hak_heap_make(enum hak_heap_kind kind) {
     struct hak_heap *heap = hak_arena_alloc(sizeof *heap, HAK_CACHE_LINE);
     if (!heap) return NULL;
     heap->kind = kind;
+    atomic_store_explicit(&heap->doubtful, HAK_NO_BLOCK, memory_order_relaxed);
     if (hak_option_int(HAK_OPTION_CHECK) == HAK_CHECK_CHECKED) heap->mark = hak_env_random() | 1;
     for (size_t i = 0; i <= HAK_SMALL_MAX / 16; i++) {
         heap->class_words[i] = (uint8_t)(hak_class_of(i * 16) << 1);
     }
+    for (unsigned class = 1; class <= HAK_CLASSES; class ++)
+        heap->cold[class].base = hak_slots_none();
     hak_heap_reset(heap);
     /* false: no memory; the arena keeps the heap's */
     if (!hak_registry_add(heap)) return NULL;

@@ -2,7 +2,7 @@
  *
  * A heap: one thread's allocator, and the thread-local words that lead to it.
  *
- *   bin[class]  head ──► block ──► block      popped by malloc, pushed by free
+ *   bin[class]  the magazine: an array of free blocks; malloc takes from its top, free puts there
  *   cold[class] partial slabs, magazine size, counts
  *   outbox      blocks of other heaps, gathered to be sent
  *   inbox       blocks of this heap, sent by others
@@ -14,14 +14,14 @@
  *       or to the thread that claimed it.
  *   H5  `busy` is set while anyone is inside a slow path of the heap; then the thread-local words
  *       are closed (hak_tls_close).
- *   H7  A block in a bin or in a slab's list is whole: its link and seal are stored before the head
- *       leads to it, its seal is cleared after the head has left it.  So lists are valid at every
- *       instant.
+ *   H7  Lists are valid at every instant: a slot is stored before the top reaches it, a link and
+ *       its seal before the head of a slab's list leads to it.
  *
  * Concurrency: every field belongs to the owner unless it says otherwise.
  *
- * Not here: refill and flush (heap/bin.h), sending and draining (heap/remote.h), change of owner
- * (heap/adopt.h), the table of heaps (heap/registry.h), threads (heap/thread_heap.h).
+ * Not here: refill and flush (heap/bin.h), the arrays of magazines (heap/slots.h), sending and
+ * draining (heap/remote.h), change of owner (heap/adopt.h), the table of heaps (heap/registry.h),
+ * threads (heap/thread_heap.h).
  */
 #ifndef HAK_HEAP_HEAP_H
 #define HAK_HEAP_HEAP_H
@@ -32,26 +32,46 @@
 
 #include <stdatomic.h>
 
+/* Bits that are clear in the address of any block. */
+#define HAK_NO_BLOCK (~(uintptr_t)0 << HAK_ADDRESS_BITS | (HAK_MIN_ALIGN - 1))
+
 enum hak_heap_kind {
     HAK_HEAP_THREAD, /* a thread's, or parked */
     HAK_HEAP_LOCKED  /* a first-class or fallback heap: used under its lock */
 };
 
-/* 16 bytes, so that a tag's class field (class << 1) counted in words of 8 bytes finds it. */
+/* A free block in a magazine. */
+struct hak_slot {
+    struct hak_block *block;
+    uint64_t *used; /* checked mode: the word of its allocated bit (slab/used.h) */
+};
+
+/* A magazine.  The program can't overwrite it, and neither malloc nor free has to wait for a line
+ * of the block.
+ *
+ *     | none | none | block | block | block |       |       |       |
+ *       base   floor                  top             limit
+ *
+ * The floor is above the base where the oldest blocks were flushed.  A class that was never used
+ * has no array: hak_slots_none (heap/slots.h), which is empty and full.
+ *
+ * 16 bytes, so that a tag's class field (class << 1) counted in words of 8 bytes finds it. */
 struct hak_bin {
-    struct hak_block *head;
-    int32_t room; /* blocks that free may still push; below 0: flush */
-    uint32_t pad;
+    struct hak_slot *top;   /* the block that malloc takes next; a slot without one: empty */
+    struct hak_slot *limit; /* free puts blocks above the top while that is below */
 };
 
 _Static_assert(sizeof(struct hak_bin) == 16, "found by a tag's class field: span/map.h");
 
 struct hak_bin_cold {
     struct hak_slab *partial; /* slabs with free or uncut blocks */
+    struct hak_slot *base;    /* of the magazine */
     uint64_t refills, flushes;
-    uint32_t capacity;    /* of the magazine, in blocks */
+    uint16_t capacity;    /* of the magazine, in blocks */
+    uint16_t floor;       /* slots above the base that hold nothing any more */
     uint8_t was_flushed;  /* since the last refill */
     uint8_t was_refilled; /* since the last look for idle magazines */
+    uint8_t turns;        /* from flush to refill or back, since it grew */
 };
 
 /* Blocks of one other heap, as a chain to be sent. */
@@ -62,7 +82,8 @@ struct hak_outbox {
     struct hak_block *head, *tail;
 };
 
-#define HAK_OUTBOXES 8u
+#define HAK_OUTBOXES    8u
+#define HAK_SLOTS_SIZES 11u
 
 struct hak_heap_counts {
     uint64_t refill_inbox, refill_slab, refill_carve, refill_adopted, refill_fresh, refill_failed;
@@ -76,8 +97,10 @@ struct hak_heap {
     _Alignas(HAK_CACHE_LINE) uint32_t id; /* const once in the registry */
     uint32_t tag;                         /* const once there: hak_tag_make(id, 0) */
     uint32_t kind;                        /* const while in use */
-    _Atomic uint32_t shared; /* atomic, relaxed: others have freed blocks of it (checked mode) */
-    uintptr_t mark;          /* const: the process's mark, 0 unless in checked mode */
+    uintptr_t mark;                       /* const: the process's mark, 0 unless in checked mode */
+    /* atomic, relaxed: bits of an address for which a free in checked mode looks twice.  Those that
+     * no block has; and all of them once others have freed blocks of the heap. */
+    _Atomic uintptr_t doubtful;
     /* class << 1 by (size + 15) / 16, for sizes up to HAK_SMALL_MAX */
     uint8_t class_words[HAK_SMALL_MAX / 16 + 1];
 
@@ -95,6 +118,7 @@ struct hak_heap {
     _Atomic uint32_t process;
     bool torn; /* was busy in another thread when this process was forked */
     struct hak_outbox outbox[HAK_OUTBOXES];
+    struct hak_slot *spare_slots[HAK_SLOTS_SIZES]; /* heap/slots.h */
 
     _Alignas(HAK_CACHE_LINE) _Atomic(struct hak_block *) inbox; /* atomic: pushed by anyone */
     _Atomic size_t inbox_bytes; /* atomic, relaxed, an estimate: of inbox and pending */
@@ -172,8 +196,8 @@ HAK_INLINE struct hak_bin *hak_heap_bin_at(struct hak_heap *heap, size_t class_w
 
 /* The number of blocks in a bin. */
 HAK_INLINE uint32_t hak_heap_bin_count(const struct hak_heap *heap, unsigned class) {
-    int64_t count = (int64_t)heap->cold[class].capacity - heap->bin[class].room;
-    return count > 0 ? (uint32_t)count : 0;
+    const struct hak_bin_cold *cold = &heap->cold[class];
+    return (uint32_t)(heap->bin[class].top - cold->base) - cold->floor;
 }
 
 /* A new heap, entered in the registry, owned by the caller; NULL: no memory. */

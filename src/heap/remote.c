@@ -102,16 +102,19 @@ bool hak_remote_drain(struct hak_heap *heap, unsigned class) {
     unsigned drained = 0;
     struct hak_block *block;
     for (; drained < HAK_BATCH_MAX && (block = remote_next(heap)); drained++) {
-        uint32_t tag = hak_map_tag(block);
+        const struct hak_leaf *leaf = hak_map_leaf((uintptr_t)block);
+        uint32_t tag = hak_leaf_tag(leaf, block);
         bytes += hak_class_table[hak_tag_class(tag)].block_bytes;
         bool own = hak_tag_owner(tag) == heap->id;
-        if (hak_unlikely(heap->mark && !(own ? hak_used_clear(block) : hak_used_is(block)))) {
+        struct hak_used_bit at = hak_used_find_in(leaf, block);
+        if (hak_unlikely(heap->mark && !(own ? hak_used_clear(at) : hak_used_get(at)))) {
             heap->pending = NULL; /* what follows it may be in use */
             hak_bin_report_twice(hak_tag_class(tag), block);
         } else if (!own) { /* adopted by another heap since it was sent */
             heap->counts.forwarded++;
             hak_remote_free(heap, block, tag);
-        } else if (hak_tag_class(tag) == class && heap->bin[class].room > 0) {
+        } else if (hak_tag_class(tag) == class && heap->bin[class].top < heap->bin[class].limit) {
+            if (heap->mark) block->seal = 0;
             hak_bin_push(heap, class, block);
         } else {
             hak_bin_return(heap, block);

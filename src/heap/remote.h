@@ -37,8 +37,8 @@ bool hak_remote_is_crowded(struct hak_heap *heap);
 /* Notes, before that, that another heap has freed a block of this one (checked mode).  A look
  * first: many read the line. */
 HAK_INLINE void hak_remote_note_shared(struct hak_heap *heap) {
-    if (!atomic_load_explicit(&heap->shared, memory_order_relaxed))
-        atomic_store_explicit(&heap->shared, 1, memory_order_relaxed);
+    if (~atomic_load_explicit(&heap->doubtful, memory_order_relaxed))
+        atomic_store_explicit(&heap->doubtful, ~(uintptr_t)0, memory_order_relaxed);
 }
 
 /* Anything to drain? */

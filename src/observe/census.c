@@ -107,7 +107,8 @@ static void census_add_counts(struct hak_heap_counts *sum, const struct hak_heap
 CENSUS_RACY static void census_heap(struct hak_census *census, struct hak_heap *heap) {
     uint64_t magazines = 0;
     for (unsigned class = 1; class <= HAK_CLASSES; class ++) {
-        uint64_t blocks = heap->bin[class].head ? hak_heap_bin_count(heap, class) : 0;
+        uint64_t blocks = hak_heap_bin_count(heap, class);
+        if (blocks > heap->cold[class].capacity) blocks = 0; /* read while it was changed */
         census->class[class].magazine += blocks;
         census->class[class].refills += heap->cold[class].refills;
         census->class[class].flushes += heap->cold[class].flushes;

@@ -5,16 +5,12 @@
  */
 #include "slab/class.h"
 
-#define ROW(bytes, units)                                                                       \
-    {                                                                                           \
-        (bytes),                                                                                \
-            (uint32_t)(((uint64_t)1 << 32) / (bytes) + ((((uint64_t)1 << 32) % (bytes)) != 0)), \
-            (bytes) > HAK_CLASS_SINGLE_MAX ? 1 : (units)*65536u / (bytes), (units)              \
-    }
+#define ROW(bytes, units) \
+    { (bytes), (bytes) > HAK_CLASS_SINGLE_MAX ? 1 : (units)*65536u / (bytes), (units) }
 
 /* clang-format off */
 const struct hak_class hak_class_table[HAK_CLASSES + 1] = {
-    {0, 0, 0, 0},
+    {0, 0, 0},
     ROW(16, 1), ROW(32, 1), ROW(48, 1), ROW(64, 1), ROW(80, 1), ROW(96, 1), ROW(112, 1),
     ROW(128, 1), ROW(144, 1), ROW(160, 1), ROW(176, 1), ROW(192, 1), ROW(208, 1), ROW(224, 1),
     ROW(240, 1), ROW(256, 1), ROW(288, 1), ROW(320, 1), ROW(352, 1), ROW(384, 1), ROW(416, 1),

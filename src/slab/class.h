@@ -22,7 +22,6 @@
 
 struct hak_class {
     uint32_t block_bytes;
-    uint32_t inverse;  /* ceil(2^32 / block_bytes): see hak_class_divides */
     uint16_t capacity; /* blocks in a slab */
     uint16_t units;    /* units of a slab */
 };
@@ -42,12 +41,5 @@ HAK_INLINE unsigned hak_class_of(size_t size) {
 /* The smallest class for `size` whose blocks are all aligned to `alignment` (a power of two up to a
  * unit; slabs start at a unit, so the block size decides).  0: none. */
 unsigned hak_class_of_aligned(size_t size, size_t alignment);
-
-/* Is an offset below 64 KiB a multiple of the class's block size?  offset * inverse, modulo 2^32,
- * is below inverse exactly for multiples as long as offset * block_bytes < 2^32 (Lemire, Kaser,
- * Kurz: Faster remainder by direct computation, 2019). */
-HAK_INLINE bool hak_class_divides(uint32_t inverse, uint32_t offset) {
-    return (uint32_t)(offset * inverse) < inverse;
-}
 
 #endif

@@ -59,7 +59,7 @@ void hak_slab_retag(struct hak_slab *slab, uint32_t owner) {
 
 bool hak_slab_take(struct hak_slab *slab, unsigned max, uintptr_t mark, struct hak_batch *batch,
                    const struct hak_block **broken) {
-    struct hak_block *first = slab->free, *last = NULL, *next = first;
+    struct hak_block *next = slab->free;
     unsigned count = 0;
     while (next && count < max) {
         if (hak_unlikely(mark && !hak_block_is_sealed(next, mark))) {
@@ -67,25 +67,18 @@ bool hak_slab_take(struct hak_slab *slab, unsigned max, uintptr_t mark, struct h
             next = NULL; /* the rest of the list can't be trusted: it is given up, not followed */
             break;
         }
-        last = next;
-        next = last->next;
+        batch->block[count++] = next;
+        next = next->next;
         __builtin_prefetch(next);
-        count++;
-    }
-    if (!last) {
-        slab->free = NULL;
-        return false;
     }
     slab->used += count;
     hak_order_stores(); /* H3 */
     slab->free = next;
     hak_order_stores(); /* H7 */
-    hak_block_link(last, NULL, mark);
-    batch->first = first;
-    batch->rest = first == last ? NULL : first->next;
-    batch->rest_count = count - 1;
+    for (unsigned i = 0; mark && i < count; i++) batch->block[i]->seal = 0;
+    batch->count = count;
     batch->zeroed = false;
-    return true;
+    return count != 0;
 }
 
 bool hak_slab_carve(struct hak_slab *slab, unsigned max, uintptr_t mark, struct hak_batch *batch) {
@@ -102,16 +95,12 @@ bool hak_slab_carve(struct hak_slab *slab, unsigned max, uintptr_t mark, struct 
     hak_order_stores(); /* H3 */
     /* relaxed: other threads judge their pointers by it (check/verify.c) */
     __atomic_store_n(&slab->carved, slab->carved + count, __ATOMIC_RELAXED);
-    char *block = slab->base + offset;
-    batch->first = (struct hak_block *)(void *)block;
-    batch->rest = NULL;
-    batch->rest_count = count - 1;
-    batch->zeroed = slab->clean;
-    /* From the last to the first, so that each link is known when its block is sealed. */
-    for (unsigned i = count; --i;) {
-        struct hak_block *cut = (struct hak_block *)(void *)(block + i * size);
-        hak_block_link(cut, batch->rest, mark);
-        batch->rest = cut;
+    char *first = slab->base + offset;
+    for (unsigned i = 0; i < count; i++) {
+        batch->block[i] = (struct hak_block *)(void *)(first + i * size);
+        if (mark && !slab->clean) batch->block[i]->seal = 0;
     }
+    batch->count = count;
+    batch->zeroed = slab->clean;
     return true;
 }

@@ -72,23 +72,22 @@ void hak_slab_release(struct hak_slab *slab);
 /* Makes `owner` the owner.  The caller has claimed the heap of the old one (H2). */
 void hak_slab_retag(struct hak_slab *slab, uint32_t owner);
 
-/* A batch taken out of a slab: one block apart, whose memory is not
- * touched, and a list of others. */
+/* Blocks taken out of a slab, in the order in which they should be used. */
 struct hak_batch {
-    struct hak_block *first;
-    struct hak_block *rest;
-    unsigned rest_count;
-    bool zeroed; /* `first` reads as zeros */
+    struct hak_block *block[HAK_BATCH_MAX];
+    unsigned count;
+    bool zeroed; /* they read as zeros */
 };
 
-/* Takes up to `max` >= 1 blocks from the free list.  False: it is empty.  *broken is
- * set to a block whose seal is broken (mark != 0), if there is one among them: it and
+/* Takes up to `max` >= 1 blocks from the free list, and their seals from them.  False: it is empty.
+ * *broken is set to a block whose seal is broken (mark != 0), if there is one among them: it and
  * what follows are given up. */
 bool hak_slab_take(struct hak_slab *slab, unsigned max, uintptr_t mark, struct hak_batch *batch,
                    const struct hak_block **broken);
 
-/* Cuts up to `max` >= 1 new blocks: those that start in the page of the first.  Each is sealed with
- * `mark` if that is not 0 (not `first`).  False: all are cut. */
+/* Cuts up to `max` >= 1 new blocks: those that start in the page of the first.  They are not
+ * touched, unless they may have a seal (mark != 0) from an earlier use of their memory.  False:
+ * all are cut. */
 bool hak_slab_carve(struct hak_slab *slab, unsigned max, uintptr_t mark, struct hak_batch *batch);
 
 /* Returns a block.  The caller looks at `listed` and `used` then. */

@@ -27,11 +27,18 @@ struct hak_used_bit {
     uint64_t bit;
 };
 
-/* For an address in a unit that has a tag; rounded down to 16. */
+/* In its word. */
+HAK_INLINE uint64_t hak_used_bit_of(const void *address) {
+    return hak_bits_one((uintptr_t)address / HAK_MIN_ALIGN);
+}
+
+/* For an address of this leaf, in a unit that has a tag; rounded down to 16. */
+HAK_INLINE struct hak_used_bit hak_used_find_in(const struct hak_leaf *leaf, const void *address) {
+    return (struct hak_used_bit){hak_leaf_used(leaf, address), hak_used_bit_of(address)};
+}
+
 HAK_INLINE struct hak_used_bit hak_used_find(const void *address) {
-    uintptr_t p = (uintptr_t)address;
-    return (struct hak_used_bit){hak_map_used(address) + (p >> 10) % HAK_USED_WORDS,
-                                 hak_bits_one(p / HAK_MIN_ALIGN)};
+    return hak_used_find_in(hak_map_leaf((uintptr_t)address), address);
 }
 
 HAK_INLINE bool hak_used_get(struct hak_used_bit at) {
@@ -49,9 +56,8 @@ HAK_INLINE bool hak_used_is(const void *address) {
     return hak_used_get(hak_used_find(address));
 }
 
-/* Clears the bit of an address that is freed.  False: it was not set. */
-HAK_INLINE bool hak_used_clear(const void *address) {
-    struct hak_used_bit at = hak_used_find(address);
+/* For the owner, of a block that is freed.  False: the bit was not set. */
+HAK_INLINE bool hak_used_clear(struct hak_used_bit at) {
     if (hak_unlikely(!hak_used_get(at))) return false;
     hak_used_flip(at);
     return true;

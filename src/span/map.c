@@ -44,10 +44,14 @@ void hak_map_set_tags(const void *start, size_t units, uint32_t tag) {
 
 void hak_map_set_superslab(const void *start, struct hak_superslab *superslab) {
     uintptr_t address = (uintptr_t)start;
-    uint32_t index = hak_map_slot(address);
+    size_t index = hak_map_slot(address);
     struct hak_leaf *leaf = hak_map_leaf(address);
     if (leaf == &hak_map.zero) return; /* not covered: nothing was stored either */
-    uint64_t *used = superslab ? superslab->region->used[superslab->slot].word : NULL;
+    uintptr_t used = 0;
+    if (superslab) {
+        used = (uintptr_t)superslab->region->used[superslab->slot].word -
+               (address >> HAK_USED_SHIFT) * sizeof(uint64_t);
+    }
     atomic_store_explicit(&leaf->used[index], used, memory_order_relaxed);
     atomic_store_explicit(&leaf->superslab[index], superslab, memory_order_release);
 }

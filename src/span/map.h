@@ -37,12 +37,15 @@
 #define HAK_LEAF_SUPERSLABS ((size_t)1 << (HAK_LEAF_SHIFT - HAK_SUPERSLAB_SHIFT))
 #define HAK_ROOT_ENTRIES    ((size_t)1 << (HAK_ADDRESS_BITS - HAK_LEAF_SHIFT))
 
+/* A word has the allocated bits of so many bytes. */
+#define HAK_USED_SHIFT 10
+
 struct hak_superslab;
 
 struct hak_leaf {
     _Atomic uint32_t tag[HAK_LEAF_UNITS];                           /* atomic */
     _Atomic(struct hak_superslab *) superslab[HAK_LEAF_SUPERSLABS]; /* atomic */
-    _Atomic(uint64_t *) used[HAK_LEAF_SUPERSLABS];                  /* atomic */
+    _Atomic uintptr_t used[HAK_LEAF_SUPERSLABS];                    /* atomic: see hak_leaf_used */
 };
 
 struct hak_map {
@@ -52,24 +55,32 @@ struct hak_map {
 
 extern struct hak_map hak_map;
 
-HAK_INLINE struct hak_leaf *hak_map_leaf(uintptr_t address) {
+/* The map, moved so that its zero leaf is the leaf of an address. */
+HAK_INLINE struct hak_map *hak_map_moved(uintptr_t address) {
     uint16_t index = (uint16_t)(address >> HAK_LEAF_SHIFT);
     /* relaxed: the address computed from it carries the dependency; see the header's last part */
     ptrdiff_t distance = atomic_load_explicit(&hak_map.root[index], memory_order_relaxed);
     char *map = (char *)&hak_map + distance;
     __asm__("" : "+r"(map)); /* keeps the sum as one addition: two instructions less in free */
-    return (struct hak_leaf *)(void *)(map + offsetof(struct hak_map, zero));
+    return (struct hak_map *)(void *)map;
+}
+
+HAK_INLINE struct hak_leaf *hak_map_leaf(uintptr_t address) {
+    return &hak_map_moved(address)->zero;
+}
+
+HAK_INLINE uint32_t hak_leaf_tag(const struct hak_leaf *leaf, const void *address) {
+    return atomic_load_explicit(&leaf->tag[(uint32_t)(uintptr_t)address >> HAK_UNIT_SHIFT],
+                                memory_order_relaxed);
 }
 
 /* The tag of the unit of any address whatever. Bits above HAK_ADDRESS_BITS are ignored. */
 HAK_INLINE uint32_t hak_map_tag(const void *address) {
-    uintptr_t p = (uintptr_t)address;
-    return atomic_load_explicit(&hak_map_leaf(p)->tag[(uint32_t)p >> HAK_UNIT_SHIFT],
-                                memory_order_relaxed);
+    return hak_leaf_tag(hak_map_leaf((uintptr_t)address), address);
 }
 
 /* The index of an address's superslab in its leaf. */
-HAK_INLINE uint32_t hak_map_slot(uintptr_t address) {
+HAK_INLINE size_t hak_map_slot(uintptr_t address) {
     return (uint32_t)address >> HAK_SUPERSLAB_SHIFT;
 }
 
@@ -79,11 +90,14 @@ HAK_INLINE struct hak_superslab *hak_map_superslab(const void *address) {
     return atomic_load_explicit(&hak_map_leaf(p)->superslab[hak_map_slot(p)], memory_order_acquire);
 }
 
-/* The allocated bits of a superslab (slab/used.h); the address is in a unit that has a tag. */
-HAK_INLINE uint64_t *hak_map_used(const void *address) {
+/* The word with the allocated bit of an address (slab/used.h), which is in a unit that has a
+ * tag.  The leaf holds, for each superslab, where its bits are less where those of the superslab
+ * at address 0 would be from there: so that no part of the address has to be cut off. */
+HAK_INLINE uint64_t *hak_leaf_used(const struct hak_leaf *leaf, const void *address) {
     uintptr_t p = (uintptr_t)address;
     /* relaxed: set before the unit got its tag */
-    return atomic_load_explicit(&hak_map_leaf(p)->used[hak_map_slot(p)], memory_order_relaxed);
+    uintptr_t bits = atomic_load_explicit(&leaf->used[hak_map_slot(p)], memory_order_relaxed);
+    return (uint64_t *)(bits + (p >> HAK_USED_SHIFT) * sizeof(uint64_t));
 }
 
 HAK_INLINE uint32_t hak_tag_make(uint32_t owner, unsigned class) {

@@ -2,14 +2,17 @@
  *
  * Writes to a block after it was freed, then allocates until the allocator has
  * seen it or has passed it by:
- *   write_after_free SIZE OFFSET LENGTH
+ *   write_after_free SIZE OFFSET LENGTH magazine|slab
  *
+ * where the block is free in the thread's magazine, or has gone back to its slab.
  * Says "pointer P block B usable N" first and "survived" at the end, as misuse.c does.  In report
  * mode the damaged block must not have been handed out: status 1 if two live blocks overlap.
  */
 #include "overlap.h"
 
+#include <dlfcn.h>
 #include <malloc.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,17 +25,22 @@ static void say(const char *text) {
 }
 
 int main(int argc, char **argv) {
-    if (argc != 4) return 2;
+    if (argc != 5) return 2;
     size_t size = strtoul(argv[1], NULL, 10), offset = strtoul(argv[2], NULL, 10);
     size_t length = strtoul(argv[3], NULL, 10);
 
-    char *volatile block = malloc(size);
-    if (!block) return 2;
+    char *volatile keeper = malloc(size), *volatile block = malloc(size);
+    if (!keeper || !block) return 2; /* with one in use, the slab is kept */
     char text[160];
     snprintf(text, sizeof(text), "pointer %#zx block %#zx usable %zu\n", (size_t)block,
              (size_t)block, malloc_usable_size(block));
     say(text);
     do_free(block);
+    if (strcmp(argv[4], "slab") == 0) {
+        void *flush = dlsym(RTLD_DEFAULT, "hak_tiny_magazine_flush_all");
+        if (!flush) return 2;
+        ((void (*)(void))(uintptr_t)flush)();
+    }
     memset(block + offset, 'a', length);
     if (overlap_check(100000, size, NULL, 0) != 0) {
         say("blocks overlap or changed\n");

@@ -6,6 +6,7 @@
 
 #include "base/counter.h"
 #include "heap/registry.h"
+#include "slab/used.h"
 #include "span/region.h"
 
 #include <string.h>
@@ -215,17 +216,25 @@ void engine_check_span(void) {
 }
 
 static void engine_check_bin(const struct hak_heap *heap, unsigned class) {
-    uint32_t count = 0;
-    for (const struct hak_block *block = heap->bin[class].head; block; block = block->next) {
+    const struct hak_bin_cold *cold = &heap->cold[class];
+    uint32_t count = hak_heap_bin_count(heap, class);
+    assert_null(cold->base->block);
+    assert_true(heap->bin[class].limit - cold->base < (ptrdiff_t)cold->base->used);
+    assert_true(cold->floor + count < (uintptr_t)cold->base->used);
+    for (uint32_t i = 0; i < count; i++) {
+        const struct hak_slot *slot = &cold->base[cold->floor + 1 + i];
+        const struct hak_block *block = slot->block;
         const struct hak_slab *slab = hak_slab_of(block);
         if (slab->owner != heap->id || slab->class != class) {
             fail_msg("bin %u of heap %u has a block of heap %u, class %u", class, heap->id,
                      slab->owner, slab->class);
         }
-        if (heap->mark) assert_true(hak_block_is_sealed(block, heap->mark));
-        count++;
+        if (heap->mark) {
+            assert_false(hak_block_is_sealed(block, heap->mark));
+            assert_ptr_equal(slot->used, hak_used_find(block).word);
+            assert_false(hak_used_is(block)); /* L4 */
+        }
     }
-    assert_int_equal(hak_heap_bin_count(heap, class), count);
     for (const struct hak_slab *slab = heap->cold[class].partial; slab; slab = slab->next) {
         assert_int_equal(slab->owner, heap->id);
         assert_int_equal(slab->class, class);

@@ -48,7 +48,8 @@ static void test_park(void **state) {
     assert_true(is_parked(heap));
     assert_int_equal(heap->thread, 0);
     assert_int_equal(atomic_load(&heap->busy), 0);
-    for (unsigned class = 1; class <= HAK_CLASSES; class ++) assert_null(heap->bin[class].head);
+    for (unsigned class = 1; class <= HAK_CLASSES; class ++)
+        assert_int_equal(hak_heap_bin_count(heap, class), 0);
     assert_null(heap->cold[1].partial); /* its inbox was drained, and the empty slab returned */
     assert_non_null(heap->cold[2].partial);
     assert_ptr_equal(atomic_load(&other->inbox), theirs);
@@ -133,7 +134,7 @@ static void test_raid_leaves_no_block_behind(void **state) {
     unsigned class = hak_class_of(16);
     static struct hak_block *block[MANY];
     for (int i = 0; i < MANY; i++) block[i] = take(from, class);
-    for (int i = 0; i < 6; i++) { /* a magazine that has grown */
+    for (int i = 0; i < 4 * 4; i++) { /* a magazine that has grown */
         from->cold[class].was_flushed = 1;
         hak_bin_flush_all(from);
         hak_bin_push(from, class, take(from, class));
@@ -258,8 +259,9 @@ static void test_repair(void **state) {
     struct hak_block *partial = take(heap, 3), *longer = take(heap, long_class);
     struct hak_block *full = take(heap, HAK_CLASSES), *theirs = take(other, 3);
     heap->cold[3].partial = (struct hak_slab *)8; /* garbage: caught in mid-store */
-    heap->bin[3].head = (struct hak_block *)16;
-    heap->bin[7].room = -99;
+    heap->bin[3].top = (struct hak_slot *)16;
+    heap->bin[7].limit = NULL;
+    heap->cold[7].floor = 99;
     tear(heap);
     hak_adopt_repair(heap);
     assert_false(heap->torn);

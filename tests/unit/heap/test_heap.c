@@ -25,7 +25,7 @@ static void test_make(void **state) {
         assert_int_equal((uintptr_t)heap % HAK_CACHE_LINE, 0);
         for (unsigned class = 1; class <= HAK_CLASSES; class ++) {
             assert_int_equal(hak_heap_bin_count(heap, class), 0);
-            assert_true(heap->bin[class].room >= 1);
+            assert_true(heap->cold[class].capacity >= 1);
             assert_true(heap->cold[class].capacity * hak_class_table[class].block_bytes <=
                             8 * KIB ||
                         heap->cold[class].capacity == 1);
@@ -117,7 +117,8 @@ static void test_reset(void **state) {
     (void)state;
     struct hak_heap *heap = make(HAK_HEAP_THREAD);
     hak_heap_slab_add(heap, hak_slab_new(heap->id, 1));
-    heap->bin[1].room = -3;
+    heap->bin[1].top = heap->bin[1].limit = NULL;
+    heap->cold[1].floor = 3;
     heap->outbox[2].owner = 9;
     heap->torn = true;
     hak_heap_reset(heap);

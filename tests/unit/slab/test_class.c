@@ -106,29 +106,11 @@ static void test_aligned_beyond(void **state) {
     }
 }
 
-/* Exact for every offset in a unit and every class; for those of one unit it is what checked mode
- * asks. */
-static void test_divides(void **state) {
-    (void)state;
-    for (unsigned class = 1; class <= HAK_CLASSES; class ++) {
-        uint32_t block = info(class)->block_bytes, inverse = info(class)->inverse;
-        if (block > HAK_UNIT_BYTES) continue;
-        for (uint32_t offset = 0; offset < HAK_UNIT_BYTES; offset++) {
-            if (hak_class_divides(inverse, offset) == (offset % block == 0)) continue;
-            fail_msg("class %u: offset %u", class, offset);
-        }
-    }
-    for (uint32_t offset = 0; offset < HAK_UNIT_BYTES; offset++) {
-        assert_false(hak_class_divides(0, offset)); /* inverse 0: never, so the long way */
-    }
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_table),      cmocka_unit_test(test_units_are_the_fewest),
         cmocka_unit_test(test_every_size), cmocka_unit_test(test_rounding),
         cmocka_unit_test(test_aligned),    cmocka_unit_test(test_aligned_beyond),
-        cmocka_unit_test(test_divides),
     };
     return cmocka_run_group_tests_name("slab/class", tests, NULL, NULL);
 }

@@ -43,14 +43,10 @@ static unsigned index_of(const struct hak_slab *slab, const void *block) {
 static unsigned char taken[4096];
 
 static unsigned take_batch(const struct hak_slab *slab, const struct hak_batch *batch) {
-    unsigned count = 0;
-    assert_int_equal(taken[index_of(slab, batch->first)]++, 0);
-    for (const struct hak_block *block = batch->rest; block; block = block->next) {
-        assert_int_equal(taken[index_of(slab, block)]++, 0);
-        count++;
-    }
-    assert_int_equal(count, batch->rest_count);
-    return count + 1;
+    assert_in_range(batch->count, 1, HAK_BATCH_MAX);
+    for (unsigned i = 0; i < batch->count; i++)
+        assert_int_equal(taken[index_of(slab, batch->block[i])]++, 0);
+    return batch->count;
 }
 
 static void put(struct hak_slab *slab, unsigned index) {
@@ -82,7 +78,7 @@ static void test_release(void **state) {
     unsigned units = slab->units;
     struct hak_batch batch;
     hak_slab_carve(slab, 1, 0, &batch);
-    hak_slab_put(slab, batch.first, 0);
+    hak_slab_put(slab, batch.block[0], 0);
     hak_slab_release(slab);
     for (unsigned i = 0; i < units; i++)
         assert_int_equal(hak_map_tag(base + i * HAK_UNIT_BYTES), 0);
@@ -104,12 +100,12 @@ static void test_carve(void **state) {
         size_t size = info(slab)->block_bytes;
         memset(taken, 0, sizeof taken);
         while (hak_slab_carve(slab, HAK_BATCH_MAX, 0, &batch)) {
-            assert_true(engine_is_zero(batch.first, size));
-            assert_true(batch.zeroed);
-            char *page = (char *)hak_align_up((uintptr_t)batch.first + 1, HAK_PAGE_BYTES_MIN);
-            for (struct hak_block *block = batch.rest; block; block = block->next) {
-                assert_true((char *)block < page);
+            char *page = (char *)hak_align_up((uintptr_t)batch.block[0] + 1, HAK_PAGE_BYTES_MIN);
+            for (unsigned i = 0; i < batch.count; i++) {
+                assert_true((char *)batch.block[i] < page);
+                assert_true(engine_is_zero(batch.block[i], size));
             }
+            assert_true(batch.zeroed);
             outside += take_batch(slab, &batch);
             check_counts(slab, outside);
             batches++;
@@ -143,19 +139,46 @@ static void test_untouched_end(void **state) {
         hak_slab_carve(slab, 7, 0, &batch);
         char *end = slab->base + slab->carved * info(slab)->block_bytes;
         assert_true(engine_is_zero(end, (size_t)(slab->base + HAK_UNIT_BYTES - end)));
-        memset(batch.first, 0xff, info(slab)->block_bytes);
+        memset(batch.block[0], 0xff, info(slab)->block_bytes);
     }
 }
+
+static const uintptr_t mark = 0x1234567;
 
 static void test_marks(void **state) {
     (void)state;
     struct hak_slab *slab = make(2);
     struct hak_batch batch;
-    hak_slab_carve(slab, 10, 0x1234567, &batch);
-    assert_int_equal(batch.first->seal, 0); /* its memory is not touched */
-    for (struct hak_block *block = batch.rest; block; block = block->next) {
-        assert_true(hak_block_is_sealed(block, 0x1234567));
+    assert_true(hak_slab_carve(slab, 10, mark, &batch));
+    for (unsigned i = 0; i < batch.count; i++) {
+        assert_int_equal(batch.block[i]->seal, 0); /* its memory is not touched */
+        hak_slab_put(slab, batch.block[i], mark);
+        assert_true(hak_block_is_sealed(batch.block[i], mark));
     }
+    const struct hak_block *broken = NULL;
+    unsigned carved = batch.count;
+    assert_true(hak_slab_take(slab, carved, mark, &batch, &broken));
+    assert_int_equal(batch.count, carved);
+    assert_null(broken);
+    for (unsigned i = 0; i < carved; i++) assert_false(hak_block_is_sealed(batch.block[i], mark));
+}
+
+/* A slab whose memory was another's may find old seals there. */
+static void test_old_marks(void **state) {
+    (void)state;
+    struct hak_slab *keeper = make(1), *slab = make(2);
+    struct hak_batch batch;
+    for (int round = 0; round < 2; round++) {
+        assert_true(hak_slab_carve(slab, 10, mark, &batch));
+        for (unsigned i = 0; i < batch.count; i++) {
+            assert_false(hak_block_is_sealed(batch.block[i], mark));
+            hak_slab_put(slab, batch.block[i], mark);
+        }
+        hak_slab_release(slab);
+        assert_ptr_equal(make(2), slab);
+    }
+    assert_false(slab->clean);
+    (void)keeper;
 }
 
 /* In any order, in batches of any size; never more outside than `used` says. */
@@ -173,7 +196,7 @@ static void test_take_and_put(void **state) {
             bool got = hak_slab_take(slab, max, 0, &batch, NULL);
             assert_int_equal(got, free != 0);
             if (got) assert_false(batch.zeroed);
-            if (got) assert_int_equal(batch.rest_count + 1, max < free ? max : free);
+            if (got) assert_int_equal(batch.count, max < free ? max : free);
             if (got || hak_slab_carve(slab, max, 0, &batch)) outside += take_batch(slab, &batch);
         } else {
             for (unsigned i = 0; i < max && outside; i++) {
@@ -192,8 +215,8 @@ static void test_dirty_slab_is_not_zeroed(void **state) {
     struct hak_slab *keeper = make(1), *slab = make(9);
     struct hak_batch batch;
     hak_slab_carve(slab, 1, 0, &batch);
-    memset(batch.first, 0xff, 64);
-    hak_slab_put(slab, batch.first, 0);
+    memset(batch.block[0], 0xff, 64);
+    hak_slab_put(slab, batch.block[0], 0);
     hak_slab_release(slab);
     struct hak_slab *again = make(4);
     assert_ptr_equal(again, slab);
@@ -223,11 +246,17 @@ static void test_without_memory(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        ISOLATED(test_new),           ISOLATED(test_release),
-        ISOLATED(test_carve),         ISOLATED(test_carve_up_to),
-        ISOLATED(test_untouched_end), ISOLATED(test_marks),
-        ISOLATED(test_take_and_put),  ISOLATED(test_dirty_slab_is_not_zeroed),
-        ISOLATED(test_retag),         ISOLATED(test_without_memory),
+        ISOLATED(test_new),
+        ISOLATED(test_release),
+        ISOLATED(test_carve),
+        ISOLATED(test_carve_up_to),
+        ISOLATED(test_untouched_end),
+        ISOLATED(test_marks),
+        ISOLATED(test_old_marks),
+        ISOLATED(test_take_and_put),
+        ISOLATED(test_dirty_slab_is_not_zeroed),
+        ISOLATED(test_retag),
+        ISOLATED(test_without_memory),
     };
     return cmocka_run_group_tests_name("slab/slab", tests, NULL, NULL);
 }

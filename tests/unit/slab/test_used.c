@@ -51,14 +51,14 @@ static void test_bits(void **state) {
     (void)state;
     char *unit = hak_superslab_unit_base(hak_map_superslab(hak_malloc(MIB)), 0);
     for (size_t at = 0; at < HAK_SUPERSLAB_BYTES; at += HAK_MIN_ALIGN) {
-        hak_used_clear(unit + at);
+        hak_used_clear(hak_used_find(unit + at));
         assert_false(hak_used_is(unit + at));
-        assert_false(hak_used_clear(unit + at));
+        assert_false(hak_used_clear(hak_used_find(unit + at)));
         hak_used_flip(hak_used_find(unit + at));
         assert_true(hak_used_is(unit + at));
     }
     for (size_t at = 0; at < HAK_SUPERSLAB_BYTES; at += HAK_MIN_ALIGN) {
-        assert_true(hak_used_clear(unit + at));
+        assert_true(hak_used_clear(hak_used_find(unit + at)));
     }
     assert_ptr_equal(hak_used_find(unit + HAK_SUPERSLAB_BYTES - 1).word,
                      hak_used_find(unit).word + HAK_USED_WORDS - 1);

@@ -93,11 +93,12 @@ static void test_superslabs(void **state) {
     assert_null(hak_map_superslab(border - HAK_SUPERSLAB_BYTES - 1));
     assert_ptr_equal(hak_map_superslab(border + HAK_SUPERSLAB_BYTES - 1), two);
     assert_null(hak_map_superslab(border + HAK_SUPERSLAB_BYTES));
-    assert_ptr_equal(hak_map_used(border - 1), used[0].word);
-    assert_ptr_equal(hak_map_used(border), used[1].word);
+    assert_ptr_equal(hak_leaf_used(hak_map_leaf((uintptr_t)border - 1), border - 1),
+                     &used[0].word[HAK_USED_WORDS - 1]);
+    assert_ptr_equal(hak_leaf_used(hak_map_leaf((uintptr_t)border), border), &used[1].word[0]);
     hak_map_set_superslab(border, NULL);
     assert_null(hak_map_superslab(border));
-    assert_null(hak_map_used(border));
+    assert_int_equal(atomic_load(&hak_map_leaf((uintptr_t)border)->used[0]), 0);
 }
 
 static void test_cover_without_memory(void **state) {

@@ -64,14 +64,14 @@ static void collect(void *argument) {
 
 /* The next allocation finds the magazine empty. */
 static void empty_the_bin(void) {
-    const struct hak_bin *bin = &hak_tls.heap->bin[hak_class_of(scene.size)];
-    while (bin->head) scene_allocate(&scene, scene.block, 1);
+    unsigned class = hak_class_of(scene.size);
+    while (hak_heap_bin_count(hak_tls.heap, class)) scene_allocate(&scene, scene.block, 1);
 }
 
 /* ... and no slab with a block left. */
 static void empty_the_slabs(void) {
     unsigned class = hak_class_of(scene.size);
-    while (hak_tls.heap->bin[class].head || hak_tls.heap->cold[class].partial) {
+    while (hak_heap_bin_count(hak_tls.heap, class) || hak_tls.heap->cold[class].partial) {
         scene_allocate(&scene, scene.block, 1);
     }
 }
@@ -182,7 +182,8 @@ static void test_overflow(void **state) {
     scene_start(&scene, 64, 60);
     unsigned class = hak_class_of(64);
     hak_tiny_magazine_flush_all();
-    while (hak_tls.heap->bin[class].room > 0) scene_release(&scene, scene.block, 1);
+    const struct hak_bin *bin = &hak_tls.heap->bin[class];
+    while (bin->top < bin->limit) scene_release(&scene, scene.block, 1);
     count = 1;
     run(release);
 }

@@ -87,10 +87,8 @@ static void doors_start(const char *mode) {
     engine_mode(mode);
     scene_start(&scene, 48, 10);
     for (size_t i = 0; i < SCENE_BLOCKS; i++) row[i] = hak_malloc(ROW_SIZE);
-    unsigned class = hak_class_of(ROW_SIZE);
-    for (size_t i = SCENE_BLOCKS; i > 2 && hak_tls.heap->bin[class].room > 0; i--) {
-        hak_free(row[i - 1]);
-    }
+    const struct hak_bin *bin = &hak_tls.heap->bin[hak_class_of(ROW_SIZE)];
+    for (size_t i = SCENE_BLOCKS; i > 2 && bin->top < bin->limit; i--) hak_free(row[i - 1]);
     large_block = hak_malloc(LARGE_SIZE);
     maps = fake_page_calls(FAKE_MAP);
     do last = hak_malloc(MIB);
@@ -218,7 +216,7 @@ static void bin_start(size_t size, const char *mode) {
         if (i) scene_allocate(&scene, scene.block, 8);
         scene_release(&scene, scene.block, 8);
     }
-    assert_true(HAK_STRESS || hak_tls.heap->bin[hak_class_of(size)].head);
+    assert_true(HAK_STRESS || hak_heap_bin_count(hak_tls.heap, hak_class_of(size)));
     scene_as_other(&scene, other_frees);
     hak_free(hak_malloc(OTHER_SIZE));
 }
