@@ -16,6 +16,10 @@
 #define HAK_COLD        __attribute__((cold, noinline))
 #define HAK_CACHE_LINE  64
 
+/* For large tables of which little is ever touched: the linker puts them behind all other data, so
+ * that what is touched of that shares few pages.  Not for what is static. */
+#define HAK_TABLE __attribute__((common))
+
 /* A stress build forces the rare paths: magazines of one block, purge at once (-DHAK_STRESS=1). */
 #ifndef HAK_STRESS
 #define HAK_STRESS 0

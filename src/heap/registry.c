@@ -19,13 +19,13 @@ struct registry_chunk {
 };
 
 /* .bss: pages of ids that were never given out are never resident. */
-static _Atomic(struct registry_chunk *) registry_chunk[(HAK_OWNER_MAX + 1) / REGISTRY_CHUNK];
+_Atomic(struct registry_chunk *) hak_registry_chunk[(HAK_OWNER_MAX + 1) / REGISTRY_CHUNK] HAK_TABLE;
 static _Atomic uint32_t registry_used;
 static _Atomic uint32_t
     registry_parked[HAK_PARKED_KINDS]; /* atomic, relaxed: set bits, an estimate */
 
 static struct registry_chunk *registry_chunk_of(uint32_t id) {
-    return atomic_load_explicit(&registry_chunk[id / REGISTRY_CHUNK], memory_order_acquire);
+    return atomic_load_explicit(&hak_registry_chunk[id / REGISTRY_CHUNK], memory_order_acquire);
 }
 
 uint32_t hak_registry_count(void) {
@@ -39,10 +39,10 @@ bool hak_registry_add(struct hak_heap *heap) {
         /* the chunk is there before the id is taken, so that a failure costs no id */
         uint32_t index = (used + 1) / REGISTRY_CHUNK;
         struct registry_chunk *none = NULL;
-        if (!atomic_load_explicit(&registry_chunk[index], memory_order_relaxed)) {
+        if (!atomic_load_explicit(&hak_registry_chunk[index], memory_order_relaxed)) {
             struct registry_chunk *chunk = hak_arena_alloc(sizeof *chunk, HAK_CACHE_LINE);
             if (!chunk) return false;
-            atomic_compare_exchange_strong_explicit(&registry_chunk[index], &none, chunk,
+            atomic_compare_exchange_strong_explicit(&hak_registry_chunk[index], &none, chunk,
                                                     memory_order_release, memory_order_relaxed);
         }
     } while (!atomic_compare_exchange_weak_explicit(&registry_used, &used, used + 1,

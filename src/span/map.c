@@ -8,7 +8,7 @@
 #include "span/arena.h"
 #include "span/region.h"
 
-struct hak_map hak_map;
+struct hak_map hak_map HAK_TABLE;
 
 static bool map_cover_leaf(size_t index) {
     if (atomic_load_explicit(&hak_map.root[index], memory_order_acquire) != 0) return true;
