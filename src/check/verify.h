@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * What a pointer is, decided from tags, descriptors and seals; and what is said about a bad one.
- * Any 64-bit value may be asked about.
+ * What a pointer is, decided from tags, descriptors, allocated bits and seals; and what is said
+ * about a bad one. Any 64-bit value may be asked about.
  *
  * Concurrency: callable from any thread.  Of another heap's slab the constant fields are read, and
  * how much of it is carved.

@@ -134,7 +134,10 @@ void *hak_slow_malloc(size_t size) {
 static __attribute__((noinline)) void slow_push(struct hak_tls *tls, uint64_t class_words,
                                                 struct hak_block *block) {
     if (hak_unlikely(tls->state != HAK_TLS_READY)) { /* a handler, inside hak_tls_close */
-        if (tls->heap->mark) hak_used_flip(hak_used_find(block)); /* until it is drained */
+        if (tls->heap->mark) { /* in use until it is drained, like what others send */
+            hak_remote_note_shared(tls->heap);
+            hak_used_flip(hak_used_find(block));
+        }
         hak_remote_free_now(block, hak_map_tag(block));
         return;
     }

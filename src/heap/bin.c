@@ -32,6 +32,7 @@ static uint32_t bin_capacity_max(unsigned class) {
     size_t bytes = (size_t)hak_option_int(HAK_OPTION_MAGAZINE_BYTES);
     size_t blocks = (size_t)hak_option_int(HAK_OPTION_MAGAZINE_BLOCKS);
     blocks = hak_min_size(blocks, bytes / hak_class_table[class].block_bytes);
+    if (blocks > 3 && hak_is_power_of_two(blocks)) blocks--; /* an array has a slot without one */
     return blocks ? (uint32_t)blocks : 1;
 }
 
@@ -144,15 +145,14 @@ static bool bin_from_elsewhere(struct hak_heap *heap, unsigned class, unsigned m
 
 /* Puts all but the first block of a batch into the empty bin. */
 static void bin_fill(struct hak_heap *heap, unsigned class, const struct hak_batch *batch) {
-    struct hak_bin *bin = &heap->bin[class];
-    bin->top = heap->cold[class].base;
-    heap->cold[class].floor = 0;
     for (unsigned i = batch->count; --i;) hak_bin_push(heap, class, batch->block[i]);
 }
 
 struct hak_block *hak_bin_refill(struct hak_heap *heap, unsigned class, bool *zeroed) {
     struct hak_bin_cold *cold = &heap->cold[class];
     *zeroed = false;
+    heap->bin[class].top = cold->base; /* empty: whatever was flushed from below has room again */
+    cold->floor = 0;
     cold->refills++;
     cold->was_refilled = 1;
     if (cold->was_flushed) {
@@ -246,10 +246,7 @@ bool hak_bin_overflow(struct hak_heap *heap, unsigned class) {
     if (!bin_has_slots(heap, class)) return false;
     if (bin->top < bin->limit) return true;
     if (!cold->floor) {
-        if (cold->was_refilled) {
-            cold->was_refilled = 0;
-            bin_turn(heap, class, BIN_TURN_ALTERNATE);
-        }
+        if (!cold->was_flushed) bin_turn(heap, class, BIN_TURN_ALTERNATE);
         cold->was_flushed = 1;
         if (bin->top < bin->limit) return true;
         hak_bin_flush(heap, class, cold->capacity / 2, HAK_BATCH_MAX);

@@ -23,10 +23,12 @@ static void heap_reset_class(struct hak_heap *heap, unsigned class) {
                                  HEAP_MAGAZINE_START_BLOCKS);
     struct hak_bin_cold *cold = &heap->cold[class];
     cold->partial = NULL;
-    cold->capacity = HAK_STRESS || !blocks ? 1 : (uint16_t)blocks;
+    if (HAK_STRESS || !blocks) blocks = 1;
+    size_t room = hak_slots_room(cold->base, blocks);
+    cold->capacity = (uint16_t)(room ? room : blocks);
     cold->floor = 0;
     heap->bin[class].top = cold->base;
-    heap->bin[class].limit = cold->base + hak_slots_room(cold->base, cold->capacity);
+    heap->bin[class].limit = cold->base + room;
 }
 
 void hak_heap_reset(struct hak_heap *heap) {

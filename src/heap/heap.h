@@ -71,7 +71,7 @@ struct hak_bin_cold {
     uint16_t floor;       /* slots above the base that hold nothing any more */
     uint8_t was_flushed;  /* since the last refill */
     uint8_t was_refilled; /* since the last look for idle magazines */
-    uint8_t turns;        /* from flush to refill or back, since it grew */
+    uint8_t turns;        /* what says that it is too small: heap/bin.c */
 };
 
 /* Blocks of one other heap, as a chain to be sent. */
@@ -83,7 +83,7 @@ struct hak_outbox {
 };
 
 #define HAK_OUTBOXES    8u
-#define HAK_SLOTS_SIZES 11u
+#define HAK_SLOTS_SIZES 10u
 
 struct hak_heap_counts {
     uint64_t refill_inbox, refill_slab, refill_carve, refill_adopted, refill_fresh, refill_failed;

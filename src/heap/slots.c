@@ -24,6 +24,7 @@ struct hak_slot *hak_slots_new(struct hak_heap *heap, size_t blocks) {
     if (base) {
         *spare = (struct hak_slot *)(void *)base->block;
         base->block = NULL;
+        hak_order_stores(); /* as below: not in both */
         return base;
     }
     base = hak_arena_alloc(sizeof *base << log2, HAK_CACHE_LINE);

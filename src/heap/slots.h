@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * The memory of magazines: arrays of 4 to 4096 slots, a power of two.
+ * The memory of magazines: arrays of 4 to 2048 slots, a power of two.
  *
- * An array belongs to one magazine of one heap for good, or waits among the heap's spare ones until
- * a magazine of that size is needed.  So a heap holds at most twice what its magazines were at
- * their largest.  Slot 0 has no block, and its other word says how many slots there are: base and
- * size are one word, and change in one step.
+ * An array belongs to one magazine of one heap, or waits among the heap's spare ones until a
+ * magazine of that size is needed.  So a heap holds at most twice what its magazines were at their
+ * largest.  Slot 0 has no block (a link, while it is spare), and its other word says how many slots
+ * there are: base and size are one word, and change in one step.
  *
  * Concurrency: for the owner of the heap, inside its slow path (H5).
  */

@@ -6,6 +6,7 @@
 
 #include "base/counter.h"
 #include "heap/registry.h"
+#include "heap/slots.h"
 #include "span/region.h"
 
 #include <string.h>
@@ -108,7 +109,8 @@ CENSUS_RACY static void census_heap(struct hak_census *census, struct hak_heap *
     uint64_t magazines = 0;
     for (unsigned class = 1; class <= HAK_CLASSES; class ++) {
         uint64_t blocks = hak_heap_bin_count(heap, class);
-        if (blocks > heap->cold[class].capacity) blocks = 0; /* read while it was changed */
+        /* read while it was changed? */
+        if (blocks > hak_slots_room(heap->cold[class].base, SIZE_MAX)) blocks = 0;
         census->class[class].magazine += blocks;
         census->class[class].refills += heap->cold[class].refills;
         census->class[class].flushes += heap->cold[class].flushes;

@@ -208,6 +208,25 @@ static void test_freed_elsewhere_and_adopted(void **state) {
     hak_free(keeper);
 }
 
+/* A handler between the first two stores of hak_tls_close, whose block finds its bin full: it is
+ * sent to the own inbox, and must be known there. */
+static void test_freed_in_a_closing_door(void **state) {
+    (void)state;
+    static void *block[400];
+    engine_mode("checked");
+    for (int i = 0; i < 400; i++) block[i] = hak_malloc(64);
+    const struct hak_bin *bin = &hak_tls.heap->bin[hak_class_of(64)];
+    int i = 0;
+    while (bin->top < bin->limit) hak_free(block[i++]);
+    hak_tls.state = HAK_TLS_BUSY;
+    hak_free(block[i]);
+    hak_tls.state = HAK_TLS_READY;
+    assert_ptr_equal(atomic_load(&hak_tls.heap->inbox), block[i]);
+    hak_malloc(64); /* room in the bin */
+    expect_double_free(block[i]);
+    engine_check_heaps();
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         ISOLATED(test_freed_elsewhere_first),
@@ -220,6 +239,7 @@ int main(void) {
         ISOLATED(test_errno_is_kept),
         ISOLATED(test_usable),
         ISOLATED(test_misuse_that_is_reported),
+        ISOLATED(test_freed_in_a_closing_door),
     };
     return cmocka_run_group_tests_name("front/slow", tests, NULL, NULL);
 }
