@@ -23,11 +23,12 @@ static struct visitor visitors[BENCH_THREADS_MAX];
 
 static void *visit(void *argument) {
     struct visitor *visitor = argument;
-    unsigned char **left = malloc(blocks * sizeof *left);
+    size_t count = blocks;
+    unsigned char **left = malloc(count * sizeof *left);
     if (!left) bench_fail("out of memory");
-    for (size_t i = 0; i < blocks; i++)
+    for (size_t i = 0; i < count; i++)
         left[i] = bench_malloc(bench_between(&visitor->state, 16, 1039));
-    for (size_t i = 0; i < blocks; i += 2) bench_free(left[i]);
+    for (size_t i = 0; i < count; i += 2) bench_free(left[i]);
     visitor->left = left;
     return NULL;
 }

@@ -216,11 +216,11 @@ void hak_slow_release(void *pointer, uint32_t tag, const char *function) {
     }
     bool ready = slow_ready(tls);
     struct hak_heap *heap = ready ? tls->heap : NULL;
-    struct hak_heap *to = known ? hak_registry_get(hak_tag_owner(tag)) : NULL;
-    bool own = known && to == heap;
+    bool own = heap && known && hak_tag_owner(tag) == heap->id;
+    struct hak_heap *to = own ? heap : known ? hak_registry_get(hak_tag_owner(tag)) : NULL;
     uint64_t *used;
-    if (!known || (to->mark && !(own ? slow_unuse(heap, pointer, map, &used)
-                                     : slow_remote_in_use(to, pointer, map)))) {
+    if (!to || (to->mark && !(own ? slow_unuse(heap, pointer, map, &used)
+                                  : slow_remote_in_use(to, pointer, map)))) {
         struct hak_finding finding = hak_verify(pointer);
         if (finding.verdict != HAK_POINTER_VALID) {
             slow_release_bad(pointer, &finding, function);

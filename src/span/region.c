@@ -104,7 +104,7 @@ static struct hak_region *region_descriptor(uint32_t capacity) {
     if (!region_entry(hak_region_count(), true)) return NULL; /* no place for it in the table */
     size_t units = hak_align_up(sizeof *region + capacity * sizeof region->superslab[0],
                                 HAK_CACHE_LINE);
-    size_t used = hak_align_up(units + capacity * HAK_SUPERSLAB_UNITS * sizeof(struct hak_unit),
+    size_t used = hak_align_up(units + capacity * (HAK_SUPERSLAB_UNITS * sizeof(struct hak_unit)),
                                _Alignof(struct hak_used));
     region = hak_arena_alloc(used + capacity * sizeof(struct hak_used), _Alignof(struct hak_used));
     if (!region) return NULL;
