@@ -15,12 +15,9 @@
 /* Classes that hak_bin_idle looks at in one call. */
 #define BIN_IDLE_CLASSES 8u
 
-/* A magazine grows when this has come together since the last look for idle ones: its array is
- * memory, too.  A flush after a refill, or a refill after a flush, counts 4; a refill with blocks
- * that were in use before, as where other threads free what this one allocates, 1. */
-#define BIN_TURNS          16u
-#define BIN_TURN_ALTERNATE 4u
-#define BIN_TURN_REFILL    1u
+/* So often a magazine is refilled and flushed in turn, since the last look for idle ones, before it
+ * grows: its array is memory, too. */
+#define BIN_TURNS 4u
 
 /* What bin_shrink leaves alone. */
 #define BIN_LEFT_ALONE 1u
@@ -55,10 +52,9 @@ static void bin_resize(struct hak_heap *heap, unsigned class, uint32_t capacity)
     bin->limit = cold->base + capacity;
 }
 
-/* Something happened that a larger magazine would have spared. */
-static void bin_turn(struct hak_heap *heap, unsigned class, unsigned weight) {
-    heap->cold[class].turns = (uint8_t)(heap->cold[class].turns + weight);
-    if (heap->cold[class].turns < BIN_TURNS) return;
+/* A flush came after a refill, or a refill after a flush. */
+static void bin_turn(struct hak_heap *heap, unsigned class) {
+    if (++heap->cold[class].turns < BIN_TURNS) return;
     heap->cold[class].turns = 0;
     uint32_t max = bin_capacity_max(class), wanted = heap->cold[class].capacity * 2u + 1;
     bin_resize(heap, class, wanted < max ? wanted : max);
@@ -117,7 +113,6 @@ static bool bin_from_own_slabs(struct hak_heap *heap, unsigned class, unsigned m
             continue; /* it was empty and has left the list */
         if (carved) heap->counts.refill_carve++;
         else heap->counts.refill_slab++;
-        if (!carved) bin_turn(heap, class, BIN_TURN_REFILL);
         return true;
     }
     return false;
@@ -157,14 +152,13 @@ struct hak_block *hak_bin_refill(struct hak_heap *heap, unsigned class, bool *ze
     cold->was_refilled = 1;
     if (cold->was_flushed) {
         cold->was_flushed = 0;
-        bin_turn(heap, class, BIN_TURN_ALTERNATE);
+        bin_turn(heap, class);
     }
     unsigned max = bin_has_slots(heap, class) ? bin_batch(heap, class) : 1;
     if (hak_remote_drain(heap, class)) {
         struct hak_block *block = hak_bin_pop(heap, class);
         if (block) {
             heap->counts.refill_inbox++;
-            bin_turn(heap, class, BIN_TURN_REFILL);
             return block;
         }
     }
@@ -246,7 +240,7 @@ bool hak_bin_overflow(struct hak_heap *heap, unsigned class) {
     if (!bin_has_slots(heap, class)) return false;
     if (bin->top < bin->limit) return true;
     if (!cold->floor) {
-        if (!cold->was_flushed) bin_turn(heap, class, BIN_TURN_ALTERNATE);
+        if (!cold->was_flushed) bin_turn(heap, class);
         cold->was_flushed = 1;
         if (bin->top < bin->limit) return true;
         hak_bin_flush(heap, class, cold->capacity / 2, HAK_BATCH_MAX);

@@ -8,10 +8,9 @@
  * slabs; the untouched end of a slab; slabs of ended threads; a new slab.
  *
  * Magazine sizes follow use.  A magazine that is flushed after a refill and refilled after a flush,
- * more than once, or refilled again and again with blocks that were in use before, is too small,
- * and grows to double, up to the options magazine_blocks and magazine_bytes.  One that was not
- * refilled between two looks holds more than its thread needs: half of it is flushed
- * (hak_bin_idle).
+ * more than once, is too small, and grows to double, up to the options magazine_blocks and
+ * magazine_bytes.  One that was not refilled between two looks holds more than its thread needs:
+ * half of it is flushed (hak_bin_idle).
  */
 #ifndef HAK_HEAP_BIN_H
 #define HAK_HEAP_BIN_H

@@ -144,24 +144,6 @@ static void test_growth(void **state) {
     assert_int_equal(heap->cold[class].floor, 0);
 }
 
-/* Where other threads free what this one allocates, nothing is ever flushed; and where nobody
- * frees, there is nothing to spare. */
-static void test_growth_by_refills(void **state) {
-    (void)state;
-    if (HAK_STRESS) return;
-    struct hak_heap *heap = make("fast");
-    static struct hak_block *block[1000];
-    unsigned class = hak_class_of(64), least = heap->cold[class].capacity;
-    fill(heap, class, block, UNIT_COUNT(block));
-    assert_int_equal(heap->cold[class].capacity, least);
-    for (int round = 0; round < 20; round++) {
-        for (size_t i = 0; i < UNIT_COUNT(block); i++)
-            hak_remote_free_now(block[i], hak_tag_make(heap->id, class));
-        fill(heap, class, block, UNIT_COUNT(block));
-    }
-    assert_int_equal(heap->cold[class].capacity, 255);
-}
-
 static void test_limits(void **state) {
     (void)state;
     struct hak_heap *heap = make("fast");
@@ -366,7 +348,6 @@ int main(void) {
         ISOLATED(test_batches_are_bounded),
         ISOLATED(test_overflow),
         ISOLATED(test_growth),
-        ISOLATED(test_growth_by_refills),
         ISOLATED(test_limits),
         ISOLATED(test_lowered_limit),
         ISOLATED(test_busy_magazine_is_kept),
