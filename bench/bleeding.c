@@ -68,11 +68,8 @@ int main(int argc, char **argv) {
         bench_end(&run);
         if (phase + 1 < phases) {
             bench_begin(&run);
-            long live = run.resident_kib, peak = run.peak_kib;
             pile_bleed(&pile);
             bench_end(&run);
-            run.resident_kib = live;
-            run.peak_kib = peak;
         }
     }
     double ratio = (double)run.resident_kib / ((double)pile.bytes / 1024);

@@ -45,8 +45,7 @@ int main(int argc, char **argv) {
                                                {"blocks", &blocks, 1},
                                                {"seed", &seed, 0}};
     bench_start(argc, argv, arguments, sizeof arguments / sizeof *arguments);
-    for (size_t i = 0; i < BENCH_THREADS_MAX; i++)
-        visitors[i].state = bench_seed(seed * 65537 + i + 1);
+    for (size_t i = 0; i < BENCH_THREADS_MAX; i++) visitors[i].state = bench_thread_seed(seed, i);
 
     struct bench_run run = {0};
     bench_begin(&run);

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -178,16 +179,13 @@ void bench_print(const char *benchmark, const struct bench_run *run, uint64_t op
 
 /* ---- Threads ------------------------------------------------------------------------------- */
 
-void bench_thread(pthread_t *thread, void *(*work)(void *), void *argument) {
-    int error = pthread_create(thread, NULL, work, argument);
-    if (error) bench_fail("pthread_create: %s", strerror(error));
-}
-
 void bench_threads(size_t threads, void *(*work)(void *), void *arguments, size_t bytes) {
     static pthread_t thread[BENCH_THREADS_MAX]; /* not malloc's memory: that would count */
     if (threads > BENCH_THREADS_MAX) bench_fail("at most %d threads", BENCH_THREADS_MAX);
-    for (size_t i = 0; i < threads; i++)
-        bench_thread(&thread[i], work, (char *)arguments + i * bytes);
+    for (size_t i = 0; i < threads; i++) {
+        int error = pthread_create(&thread[i], NULL, work, (char *)arguments + i * bytes);
+        if (error) bench_fail("pthread_create: %s", strerror(error));
+    }
     for (size_t i = 0; i < threads; i++) pthread_join(thread[i], NULL);
 }
 

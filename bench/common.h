@@ -9,7 +9,6 @@
 #ifndef BENCH_COMMON_H
 #define BENCH_COMMON_H
 
-#include <pthread.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -55,7 +54,6 @@ void bench_print(const char *benchmark, const struct bench_run *run, uint64_t op
 
 /* Runs work(&arguments[i * bytes]) in `threads` threads, and waits for all. */
 void bench_threads(size_t threads, void *(*work)(void *), void *arguments, size_t bytes);
-void bench_thread(pthread_t *thread, void *(*work)(void *), void *argument);
 
 /* malloc, of at least 8 bytes; fails the run if there is no memory.  The block's first bytes and
  * its last one are written, so that bench_free sees if it was overwritten, or handed out twice. */
@@ -87,6 +85,11 @@ static inline uint32_t bench_xorshift32(uint32_t *state) {
 static inline uint32_t bench_seed(size_t seed) {
     uint32_t state = (uint32_t)seed;
     return state == 0 ? 1 : state;
+}
+
+/* A state for each thread of a run. */
+static inline uint32_t bench_thread_seed(size_t seed, size_t thread) {
+    return bench_seed(seed * 65537 + thread + 1);
 }
 
 /* A number from least to most, from one draw. */

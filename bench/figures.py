@@ -28,10 +28,11 @@ def nanoseconds(found):
     return statistics.median(float(v["seconds"]) / float(v["ops"]) * 1e9 for v in found)
 
 
-def number(value):
+def number(value, digits=1):
+    """Short; below 100 with so many digits behind the point."""
     if value >= 1e6:
         return f"{value / 1e6:,.2f} M"
-    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}"
+    return f"{value:,.0f}" if value >= 100 else f"{value:.{digits}f}"
 
 
 def best_of(medians, metric):

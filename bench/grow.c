@@ -3,9 +3,8 @@
  * grow vector|string|shrink count least most seed: realloc as programs use it.
  *
  *   vector   from `least` bytes by doubling to `most`: std::vector, Python's lists and others
- *   string   by 1 to 64 bytes at a time, to `most`, each time to the exact size: lines that are
- *   read shrink   allocated with `most`, filled with a random part, cut to that: what a buffer was
- *   for
+ *   string   by 1 to 64 bytes at a time, to `most`, each time to the exact size: lines being read
+ *   shrink   allocated with `most`, cut to a random part of that: what a buffer was for
  *
  * `count` of them, 16 alive and growing in turns.  What was written stays and is checked.  One
  * operation is one realloc.

@@ -18,6 +18,7 @@
 #include "common.h"
 
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -187,7 +188,7 @@ int main(int argc, char **argv) {
     for (size_t i = 0; i < BENCH_THREADS_MAX; i++) {
         pthread_mutex_init(&queues[i].lock, NULL);
         pthread_cond_init(&queues[i].filled, NULL);
-        workers[i].state = bench_seed(seed * 65537 + i + 1);
+        workers[i].state = bench_thread_seed(seed, i);
     }
     size_t threads = ring ? ring_start(producers, blocks)
                           : pipe_start(producers, consumers, blocks);

@@ -45,7 +45,7 @@ static struct {
             .ended = PTHREAD_COND_INITIALIZER};
 
 static unsigned char *new_block(uint32_t *state, size_t slot) {
-    size_t size = larson.least + bench_xorshift32(state) % (larson.most - larson.least + 1);
+    size_t size = bench_between(state, larson.least, larson.most);
     unsigned char *block = malloc(size);
     if (!block) bench_fail("out of memory");
     block[0] = (unsigned char)slot;
@@ -129,7 +129,7 @@ int main(int argc, char **argv) {
     struct lane *lanes = aligned_alloc(_Alignof(struct lane), threads * sizeof *lanes);
     if (!lanes) bench_fail("no memory for %zu threads", threads);
     memset(lanes, 0, threads * sizeof *lanes);
-    for (size_t i = 0; i < threads; i++) fill_lane(&lanes[i], bench_seed(seed * 65537 + i + 1));
+    for (size_t i = 0; i < threads; i++) fill_lane(&lanes[i], bench_thread_seed(seed, i));
 
     double seconds = run_lanes(lanes, threads, seconds_wanted);
     long resident_kib = bench_resident_kib(), peak_kib = bench_peak_kib(),

@@ -109,7 +109,7 @@ int main(int argc, char **argv) {
     for (size_t i = 0; i < threads; i++) {
         memset(&workers[i], 1, sizeof workers[i]);
         memset(&workers[i], 0, sizeof workers[i]);
-        workers[i].state = bench_seed(seed * 65537 + i + 1);
+        workers[i].state = bench_thread_seed(seed, i);
     }
 
     struct bench_run run = {0};

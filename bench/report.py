@@ -21,6 +21,7 @@ import matplotlib
 import numpy
 import pandas
 
+import figures
 from rows import ROWS
 
 matplotlib.use("svg")
@@ -103,9 +104,7 @@ def distances(table, keys):
 
 
 def number(value):
-    if value >= 1e6:
-        return f"{value / 1e6:,.2f} M"
-    return f"{value:,.0f}" if value >= 100 else f"{value:.2f}"
+    return figures.number(value, digits=2)
 
 
 def summary_line(table, row, metric):

@@ -77,18 +77,25 @@ def find_allocators(build, extra):
 # ---- Running -----------------------------------------------------------------------------------
 
 
-def run_once(build, row, arguments, library):
-    """The metrics that one process printed, or a message."""
+def command_of(build, program, words, library):
+    """A benchmark that refuses to run unless the library serves malloc."""
     expect = os.path.basename(library) if library else "libc.so"
-    words = shlex.split(arguments)
-    command = [str(build / "bench" / f"bench_{row.program}"), *words, "--expect", expect]
+    return [str(build / "bench" / f"bench_{program}"), *words, "--expect", expect]
+
+
+def environment_of(library):
     environment = {name: value for name, value in os.environ.items() if name != "LD_PRELOAD"}
     if library:
         environment["LD_PRELOAD"] = library
+    return environment
+
+
+def run_once(build, row, arguments, library):
+    """The metrics that one process printed, or a message."""
     try:
         done = subprocess.run(
-            command,
-            env=environment,
+            command_of(build, row.program, shlex.split(arguments), library),
+            env=environment_of(library),
             capture_output=True,
             text=True,
             check=False,

@@ -16,7 +16,6 @@ is a process of its own, and the allocators take turns.
 
 import argparse
 import csv
-import os
 import pathlib
 import statistics
 import subprocess
@@ -81,24 +80,16 @@ def show(name, steps):
 # ---- Runs --------------------------------------------------------------------------------------
 
 
-def environment_of(library):
-    environment = {name: value for name, value in os.environ.items() if name != "LD_PRELOAD"}
-    if library:
-        environment["LD_PRELOAD"] = library
-    return environment
-
-
 def command_of(options, library, seconds):
-    program = options.build / "bench" / "bench_soak"
-    expect = os.path.basename(library) if library else "libc.so"
-    return [str(program), str(seconds), str(options.cycles), str(options.ws), "--expect", expect]
+    words = map(str, (seconds, options.cycles, options.ws))
+    return bench.command_of(options.build, "soak", words, library)
 
 
 def soak_whole(options, library, path):
     with open(path, "w", encoding="utf-8") as file:
         subprocess.run(
             command_of(options, library, options.seconds),
-            env=environment_of(library),
+            env=bench.environment_of(library),
             stdout=file,
             check=True,
         )
@@ -115,7 +106,7 @@ def soak_each(options, allocators, paths):
         for name, library in allocators.items():
             done = subprocess.run(
                 command_of(options, library, 1),
-                env=environment_of(library),
+                env=bench.environment_of(library),
                 capture_output=True,
                 text=True,
                 check=True,

@@ -74,9 +74,15 @@ struct hak_block {
     uintptr_t seal;
 };
 
+/* The seal of a block with a link. */
+HAK_INLINE uintptr_t hak_block_seal_of(const struct hak_block *block, const struct hak_block *next,
+                                       uintptr_t mark) {
+    return mark ^ (uintptr_t)block ^ (uintptr_t)next;
+}
+
 HAK_INLINE void hak_block_seal(struct hak_block *block, struct hak_block *next, uintptr_t mark) {
     block->next = next;
-    block->seal = mark ^ (uintptr_t)block ^ (uintptr_t)next;
+    block->seal = hak_block_seal_of(block, next, mark);
 }
 
 HAK_INLINE void hak_block_link(struct hak_block *block, struct hak_block *next, uintptr_t mark) {
@@ -85,7 +91,7 @@ HAK_INLINE void hak_block_link(struct hak_block *block, struct hak_block *next, 
 }
 
 HAK_INLINE bool hak_block_is_sealed(const struct hak_block *block, uintptr_t mark) {
-    return (block->seal ^ (uintptr_t)block ^ (uintptr_t)block->next) == mark;
+    return block->seal == hak_block_seal_of(block, block->next, mark);
 }
 
 #endif

@@ -57,9 +57,8 @@ static struct hak_finding verify_untagged(const void *pointer) {
 
 /* malloc_usable_size asks for blocks in use, to which another thread may be writing: relaxed. */
 static bool verify_is_sealed(const struct hak_block *block, uintptr_t mark) {
-    struct hak_block copy = {__atomic_load_n(&block->next, __ATOMIC_RELAXED),
-                             __atomic_load_n(&block->seal, __ATOMIC_RELAXED)};
-    return (copy.seal ^ (uintptr_t)block ^ (uintptr_t)copy.next) == mark;
+    const struct hak_block *next = __atomic_load_n(&block->next, __ATOMIC_RELAXED);
+    return __atomic_load_n(&block->seal, __ATOMIC_RELAXED) == hak_block_seal_of(block, next, mark);
 }
 
 static struct hak_finding verify_in_slab(const void *pointer) {

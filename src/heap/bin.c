@@ -234,7 +234,8 @@ static void bin_settle(struct hak_heap *heap, unsigned class) {
     heap->bin[class].top = cold->base + count;
 }
 
-bool hak_bin_overflow(struct hak_heap *heap, unsigned class) {
+/* Makes room in a full bin, unless there is no memory for it.  Returns whether there is some. */
+static __attribute__((noinline)) bool bin_overflow(struct hak_heap *heap, unsigned class) {
     struct hak_bin *bin = &heap->bin[class];
     struct hak_bin_cold *cold = &heap->cold[class];
     if (!bin_has_slots(heap, class)) return false;
@@ -253,7 +254,7 @@ void hak_bin_push(struct hak_heap *heap, unsigned class, struct hak_block *block
     struct hak_bin *bin = &heap->bin[class];
     uint64_t *used = heap->mark ? hak_used_find(block).word : NULL;
     if (hak_likely(hak_bin_try_push(bin, block, used))) return;
-    if (!hak_bin_overflow(heap, class) || !hak_bin_try_push(bin, block, used))
+    if (!bin_overflow(heap, class) || !hak_bin_try_push(bin, block, used))
         hak_bin_return(heap, block);
 }
 

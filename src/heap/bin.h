@@ -22,9 +22,6 @@
  * NULL: no memory.  In checked mode the block is not sealed any more. */
 struct hak_block *hak_bin_refill(struct hak_heap *heap, unsigned class, bool *zeroed);
 
-/* Makes room in a full bin, unless there is no memory for it.  Returns whether there is some. */
-bool hak_bin_overflow(struct hak_heap *heap, unsigned class);
-
 /* Moves the oldest blocks to their slabs until at most `keep` are left, at most `max` of them. */
 void hak_bin_flush(struct hak_heap *heap, unsigned class, uint32_t keep, uint32_t max);
 
