@@ -9,6 +9,7 @@ install(TARGETS hakmem_shared hakmem_static EXPORT hakmem-targets)
 install(FILES ${PROJECT_SOURCE_DIR}/include/hakmem.h TYPE INCLUDE)
 if(TARGET hakmem_tool)
   install(TARGETS hakmem_tool)
+  install(TARGETS hakmem_witness LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/hakmem)
 endif()
 
 file(GLOB man_pages CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/docs/man/*.1)

@@ -12,7 +12,8 @@
 #include <sys/auxv.h>
 #include <unistd.h>
 
-#define LIBRARY_NAME "libhakmem.so"
+#define LIBRARY_NAME  "libhakmem.so"
+#define LIBRARY_PARTS "hakmem" /* the folder of what only this command uses, installed */
 
 bool library_self(char *out, size_t size) {
     ssize_t length = readlink("/proc/self/exe", out, size - 1);
@@ -65,5 +66,18 @@ bool library_find(const char *given, char *out, size_t size) {
             "hakmem run: no " LIBRARY_NAME " in %s or %s/" HAKMEM_LIBDIR
             "; give it with --lib PATH\n",
             self, self);
+    return false;
+}
+
+bool library_find_part(const char *name, char *out, size_t size) {
+    static const char *const folders[] = {"", HAKMEM_LIBDIR "/" LIBRARY_PARTS "/"};
+    char self[PATH_MAX], path[PATH_MAX + sizeof HAKMEM_LIBDIR + NAME_MAX];
+    if (!library_self(self, sizeof self)) return false;
+    *strrchr(self, '/') = '\0';
+    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
+        snprintf(path, sizeof path, "%s/%s%s", self, folders[i], name);
+        if (access(path, F_OK) == 0) return library_take(path, out, size);
+    }
+    fprintf(stderr, "hakmem: no %s in %s or %s/%s\n", name, self, self, folders[1]);
     return false;
 }

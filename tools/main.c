@@ -18,6 +18,7 @@ struct command {
 
 static const struct command commands[] = {
     {"run", run_command},
+    {"compare", compare_command},
     {"options", options_command},
     {"version", version_command},
 };
@@ -28,6 +29,7 @@ static const char main_doc[] =
     "hakmem, a memory allocator: runs programs on it and explains its options.\v"
     "Commands:\n"
     "  run       run a program on hakmem\n"
+    "  compare   run a program on hakmem and on other allocators, and compare\n"
     "  options   list the options and profiles\n"
     "  version   print the version\n"
     "\n"
@@ -59,7 +61,7 @@ static error_t main_parse(int key, char *argument, struct argp_state *state) {
         state->next = state->argc;
         return 0;
     case ARGP_KEY_NO_ARGS:
-        argp_error(state, "a command is needed: run, options or version");
+        argp_error(state, "a command is needed: run, compare, options or version");
         return 0;
     default:
         (void)argument;

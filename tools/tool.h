@@ -6,7 +6,7 @@
  *   main.c     finds the command          run.c      hakmem run
  *   options.c  hakmem options             version.c  hakmem version
  *   library.c  where libhakmem.so is      program.c  can the program be served?
- *   probe.c    does the preload take?
+ *   probe.c    does the preload take?         compare/   hakmem compare
  */
 #ifndef HAK_TOOLS_TOOL_H
 #define HAK_TOOLS_TOOL_H
@@ -17,10 +17,11 @@
 /* Exit statuses; those of `run` are the ones of env(1) and timeout(1). */
 enum tool_exit {
     TOOL_EXIT_OK = 0,
-    TOOL_EXIT_OUTPUT = 1,      /* standard output can't be written */
-    TOOL_EXIT_USAGE = 2,       /* of all commands but run */
-    TOOL_EXIT_RUN = 125,       /* run itself failed; the program was not started */
-    TOOL_EXIT_NOT_EXEC = 126,  /* the program can't be executed */
+    TOOL_EXIT_OUTPUT = 1,     /* standard output can't be written */
+    TOOL_EXIT_USAGE = 2,      /* of all commands but run */
+    TOOL_EXIT_DIFFERS = 3,    /* compare: the program does not do on hakmem what it does on glibc */
+    TOOL_EXIT_RUN = 125,      /* run itself failed; the program was not started */
+    TOOL_EXIT_NOT_EXEC = 126, /* the program can't be executed */
     TOOL_EXIT_NOT_FOUND = 127, /* there is no such program */
 };
 
@@ -28,11 +29,14 @@ enum tool_exit {
 int run_command(int argc, char **argv);
 int options_command(int argc, char **argv);
 int version_command(int argc, char **argv);
+int compare_command(int argc, char **argv); /* compare/command.c */
 
 /* The path of this command; and of libhakmem.so: `given` (from --lib, or NULL), $HAKMEM_LIB, the
  * one beside the command, the installed one.  False: a message was written to standard error. */
 bool library_self(char *out, size_t size);
 bool library_find(const char *given, char *out, size_t size);
+/* The path of a library that this command itself needs, from beside it or the installed folder. */
+bool library_find_part(const char *name, char *out, size_t size);
 
 /* The file that execvp(3) would run.  False: none is found. */
 bool program_find(const char *name, char *out, size_t size);
@@ -42,7 +46,7 @@ bool program_find(const char *name, char *out, size_t size);
 bool program_refuses(const char *path, char *why, size_t size);
 
 /* Runs this command itself with `preload` in LD_PRELOAD and asks it where its malloc is.  False:
- * not in `library`; `why` says more. */
+ * not in `library`, a path, or a soname that the loader looks for; `why` says more. */
 bool probe_run(const char *library, const char *preload, char *why, size_t size);
 
 /* The other side: the hidden command `hakmem --probe LIBRARY`. */
