@@ -12,7 +12,6 @@
 #include "common.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -45,7 +44,8 @@ int main(int argc, char **argv) {
     bench_start(argc, argv, arguments, sizeof arguments / sizeof *arguments);
 
     long before_kib = bench_resident_kib();
-    double start = bench_now();
+    struct bench_run run = {0};
+    bench_begin(&run);
     unsigned char **blocks = malloc(count * sizeof *blocks);
     if (!blocks) bench_fail("no memory for %zu pointers", count);
     for (size_t i = 0; i < count; i++) {
@@ -53,27 +53,25 @@ int main(int argc, char **argv) {
         if (!blocks[i]) bench_fail("out of memory at block %zu", i);
         write_block(blocks[i], size, i);
     }
-    double allocating = bench_now() - start;
-    long peak_kib = bench_resident_kib();
+    bench_end(&run);
+    double allocating = run.seconds;
+    long peak_kib = run.resident_kib;
     for (size_t i = 0; i < count; i++) check_block(blocks[i], size, i);
 
-    start = bench_now();
+    bench_begin(&run);
     for (size_t i = 0; i < count; i++) free(blocks[i]);
     free(blocks);
-    double freeing = bench_now() - start;
-    long freed_kib = bench_resident_kib();
+    bench_end(&run);
     const char *function = bench_give_back();
     long flushed_kib = bench_resident_kib();
     idle(seconds_idle);
     long idle_kib = bench_resident_kib();
 
-    double seconds = allocating + freeing;
-    printf("benchmark=battle malloc=%s blocks=%zu size=%zu ops=%zu seconds=%.6f ops_per_s=%.0f"
-           " malloc_seconds=%.6f free_seconds=%.6f before_kib=%ld peak_kib=%ld freed_kib=%ld"
-           " flushed_kib=%ld idle_kib=%ld limit_kib=%ld flush=%s faults=%ld\n",
-           bench_allocator(), count, size, 2 * count, seconds, (double)(2 * count) / seconds,
-           allocating, freeing, before_kib, peak_kib, freed_kib, flushed_kib, idle_kib,
-           before_kib + (long)(count * (size + sizeof *blocks) / 1024), function,
-           bench_minor_faults());
+    run.peak_kib = peak_kib; /* as it was then, not the lifetime maximum */
+    bench_print("battle", &run, 2 * (uint64_t)count,
+                "malloc_seconds=%.6f free_seconds=%.6f before_kib=%ld freed_kib=%ld flushed_kib=%ld"
+                " idle_kib=%ld limit_kib=%ld flush=%s",
+                allocating, run.seconds - allocating, before_kib, run.resident_kib, flushed_kib,
+                idle_kib, before_kib + (long)(count * (size + sizeof *blocks) / 1024), function);
     return 0;
 }

@@ -55,7 +55,6 @@ int main(int argc, char **argv) {
         for (size_t i = 0; i < now; i++) clean_up(&visitors[i]);
     }
     bench_end(&run);
-    bench_print("churn", &run, threads, "threads=%zu together=%zu blocks=%zu seed=%zu", threads,
-                together, blocks, seed);
+    bench_print("churn", &run, threads, NULL);
     return 0;
 }

@@ -22,6 +22,8 @@
 enum { STATUS_FAILED = 1, STATUS_USAGE = 2, STATUS_WRONG_ALLOCATOR = 3 };
 
 static const char *allocator_path = "?";
+static const struct bench_argument *positional;
+static size_t positional_count;
 
 void bench_fail(const char *format, ...) {
     va_list values;
@@ -64,18 +66,42 @@ static void prove_allocator(const char *expect) {
     }
 }
 
-const char *bench_allocator(void) {
-    return allocator_path;
-}
-
 /* ---- Arguments --------------------------------------------------------------------------- */
 
-static _Noreturn void usage(const struct bench_argument *arguments, size_t count) {
+/* The words of `name=one|two|three`, or NULL. */
+static const char *choices_of(const struct bench_argument *argument) {
+    const char *equals = strchr(argument->name, '=');
+    return equals ? equals + 1 : NULL;
+}
+
+static _Noreturn void usage(void) {
     fprintf(stderr, "usage: %s [--expect SUBSTRING]", program_invocation_short_name);
-    for (size_t i = 0; i < count; i++)
-        fprintf(stderr, " [%s=%zu]", arguments[i].name, *arguments[i].value);
+    for (size_t i = 0; i < positional_count; i++)
+        if (choices_of(&positional[i])) fprintf(stderr, " %s", choices_of(&positional[i]));
+        else fprintf(stderr, " [%s=%zu]", positional[i].name, *positional[i].value);
     fputc('\n', stderr);
     exit(STATUS_USAGE);
+}
+
+/* The word of that number in `one|two|three`, and its length; NULL: there are not so many. */
+static const char *choice(const char *words, size_t number, size_t *length) {
+    for (; words && number > 0; number--) {
+        words = strchr(words, '|');
+        if (words) words++;
+    }
+    if (words) *length = strcspn(words, "|");
+    return words;
+}
+
+static bool parse_choice(const char *text, const char *choices, size_t *value) {
+    const char *word;
+    size_t length = 0;
+    for (size_t number = 0; (word = choice(choices, number, &length)); number++) {
+        if (length != strlen(text) || memcmp(word, text, length) != 0) continue;
+        *value = number;
+        return true;
+    }
+    return false;
 }
 
 static bool parse_number(const char *text, size_t least, size_t *value) {
@@ -87,19 +113,42 @@ static bool parse_number(const char *text, size_t least, size_t *value) {
     return true;
 }
 
+static bool parse_argument(const char *text, const struct bench_argument *argument) {
+    const char *choices = choices_of(argument);
+    return choices ? parse_choice(text, choices, argument->value)
+                   : parse_number(text, argument->least, argument->value);
+}
+
+static void print_arguments(void) {
+    for (size_t i = 0; i < positional_count; i++) {
+        const struct bench_argument *argument = &positional[i];
+        const char *choices = choices_of(argument);
+        size_t length = 0;
+        if (choices) {
+            const char *word = choice(choices, *argument->value, &length);
+            printf(" %.*s%.*s", (int)(choices - argument->name), argument->name, (int)length, word);
+        } else {
+            printf(" %s=%zu", argument->name, *argument->value);
+        }
+    }
+}
+
 void bench_start(int argc, char **argv, const struct bench_argument *arguments, size_t count) {
     const char *expect = NULL;
     size_t next = 0;
+    positional = arguments;
+    positional_count = count;
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--expect") == 0 && i + 1 < argc) {
             expect = argv[++i];
-        } else if (next < count &&
-                   parse_number(argv[i], arguments[next].least, arguments[next].value)) {
+        } else if (next < count && parse_argument(argv[i], &positional[next])) {
             next++;
         } else {
-            usage(arguments, count);
+            usage();
         }
     }
+    for (; next < count; next++)
+        if (choices_of(&positional[next])) usage();
     prove_allocator(expect);
 }
 
@@ -138,9 +187,9 @@ long bench_peak_kib(void) {
     return proc_number("/proc/self/status", "VmHWM:");
 }
 
-long bench_minor_faults(void) {
-    struct rusage usage_now;
-    return getrusage(RUSAGE_SELF, &usage_now) == 0 ? usage_now.ru_minflt : -1;
+static long minor_faults(void) {
+    struct rusage now;
+    return getrusage(RUSAGE_SELF, &now) == 0 ? now.ru_minflt : 0;
 }
 
 /* ---- Runs ---------------------------------------------------------------------------------- */
@@ -152,25 +201,30 @@ static double cpu_now(void) {
 }
 
 void bench_begin(struct bench_run *run) {
-    run->seconds -= bench_now();
+    run->faults -= minor_faults();
     run->cpu_seconds -= cpu_now();
+    run->seconds -= bench_now();
 }
 
 void bench_end(struct bench_run *run) {
-    run->cpu_seconds += cpu_now();
     run->seconds += bench_now();
+    run->cpu_seconds += cpu_now();
+    run->faults += minor_faults();
     run->resident_kib = bench_resident_kib();
     run->peak_kib = bench_peak_kib();
-    run->faults = bench_minor_faults();
 }
 
 void bench_print(const char *benchmark, const struct bench_run *run, uint64_t operations,
                  const char *format, ...) {
     va_list values;
-    printf("benchmark=%s malloc=%s ", benchmark, bench_allocator());
-    va_start(values, format);
-    vprintf(format, values);
-    va_end(values);
+    printf("benchmark=%s malloc=%s", benchmark, allocator_path);
+    print_arguments();
+    if (format) {
+        putchar(' ');
+        va_start(values, format);
+        vprintf(format, values);
+        va_end(values);
+    }
     printf(" ops=%" PRIu64 " seconds=%.9f cpu_seconds=%.9f ops_per_s=%.0f ns_per_op=%.1f"
            " resident_kib=%ld peak_kib=%ld faults=%ld\n",
            operations, run->seconds, run->cpu_seconds, (double)operations / run->seconds,

@@ -3,7 +3,7 @@
  * What every benchmark shares: which library serves malloc, the clock, resident memory, arguments.
  *
  * The benchmarks call plain malloc and free, so that any allocator can be preloaded into them.
- * Nothing here allocates or uses stdio before bench_finish, so a reading of resident memory shows
+ * Nothing here allocates or uses stdio before bench_print, so a reading of resident memory shows
  * the allocator and the workload only.  All functions are for the main thread.
  */
 #ifndef BENCH_COMMON_H
@@ -12,32 +12,30 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A positional argument: a number; the variable has its default. */
+/* A positional argument: a number, whose variable has the default; or, with a name like
+ * `order=lifo|fifo`, one of these words, which must be given: the variable gets its number. */
 struct bench_argument {
-    const char *name; /* for the usage line */
+    const char *name; /* for the usage line and the results */
     size_t *value;
-    size_t least; /* smaller values are refused */
+    size_t least; /* smaller numbers are refused */
 };
 
 /* Sets the variables of arguments[] by `program [--expect SUBSTRING] [value ...]`, and makes sure
  * that malloc and free come from one library whose path contains SUBSTRING.  Ends the process with
- * 2 (usage) or 3 (another allocator serves malloc). */
+ * 2 (usage) or 3 (another allocator serves malloc).  arguments[] is read again by bench_print. */
 void bench_start(int argc, char **argv, const struct bench_argument *arguments, size_t count);
-
-/* The path of the library that serves malloc. */
-const char *bench_allocator(void);
 
 /* Seconds of a monotonic clock. */
 double bench_now(void);
 
-/* Resident memory now, in KiB, as exact as the kernel has it; its lifetime maximum; page faults
- * served without input or output, since the process started.  -1 where /proc is missing. */
+/* Resident memory now, in KiB, as exact as the kernel has it, and its lifetime maximum.  -1 where
+ * /proc is missing. */
 long bench_resident_kib(void);
 long bench_peak_kib(void);
-long bench_minor_faults(void);
 
 /* What a run took.  bench_begin and bench_end bracket the timed part; they may be called again, and
- * the times add up.  Each bench_end reads the memory, so that what is live then is counted. */
+ * the times add up, as do the page faults served without input or output.  Each bench_end reads the
+ * memory, so that what is live then is counted. */
 struct bench_run {
     double seconds, cpu_seconds;
     long resident_kib, peak_kib, faults;
@@ -45,8 +43,8 @@ struct bench_run {
 void bench_begin(struct bench_run *run);
 void bench_end(struct bench_run *run);
 
-/* Prints one line of key=value pairs: the benchmark, who serves malloc, what the format says (the
- * arguments, in general), the number of operations and what they took. */
+/* Prints one line of key=value pairs: the benchmark, who serves malloc, the arguments, what the
+ * format says unless it is NULL, the number of operations and what they took. */
 void bench_print(const char *benchmark, const struct bench_run *run, uint64_t operations,
                  const char *format, ...) __attribute__((format(printf, 4, 5)));
 

@@ -17,8 +17,7 @@
 
 enum { TOGETHER = 16 };
 
-enum kind { VECTOR, STRING, SHRINK, KINDS };
-static const char *const names[KINDS] = {"vector", "string", "shrink"};
+enum { VECTOR, STRING, SHRINK };
 
 struct grower {
     unsigned char *block;
@@ -29,7 +28,7 @@ static size_t least = 16, most = 1 << 20;
 static uint32_t state;
 static uint64_t operations;
 
-static size_t next_size(enum kind kind, size_t size) {
+static size_t next_size(size_t kind, size_t size) {
     switch (kind) {
     case VECTOR:
         return size * 2;
@@ -41,7 +40,7 @@ static size_t next_size(enum kind kind, size_t size) {
 }
 
 /* False: it has grown enough, and is freed. */
-static int step(enum kind kind, struct grower *grower) {
+static int step(size_t kind, struct grower *grower) {
     if (!grower->block) {
         grower->size = kind == SHRINK ? most : least;
         grower->block = bench_malloc(grower->size);
@@ -69,14 +68,13 @@ static int step(enum kind kind, struct grower *grower) {
 }
 
 int main(int argc, char **argv) {
-    size_t count = 10000, seed = 1;
-    const struct bench_argument arguments[] = {
-        {"count", &count, 1}, {"least", &least, 16}, {"most", &most, 16}, {"seed", &seed, 0}};
-    int kind = 0;
-    while (kind < KINDS && (argc < 2 || strcmp(argv[1], names[kind]) != 0)) kind++;
-    if (kind == KINDS)
-        bench_fail("usage: grow vector|string|shrink [--expect SUBSTRING] [count least most seed]");
-    bench_start(argc - 1, argv + 1, arguments, sizeof arguments / sizeof *arguments);
+    size_t kind = 0, count = 10000, seed = 1;
+    const struct bench_argument arguments[] = {{"kind=vector|string|shrink", &kind, 0},
+                                               {"count", &count, 1},
+                                               {"least", &least, 16},
+                                               {"most", &most, 16},
+                                               {"seed", &seed, 0}};
+    bench_start(argc, argv, arguments, sizeof arguments / sizeof *arguments);
     if (least > most) bench_fail("least must not exceed most");
     state = bench_seed(seed);
 
@@ -88,7 +86,6 @@ int main(int argc, char **argv) {
     bench_end(&run);
     for (size_t i = 0; i < TOGETHER; i++)
         if (growers[i].block) bench_free(growers[i].block);
-    bench_print("grow", &run, operations, "kind=%s count=%zu least=%zu most=%zu seed=%zu", argv[1],
-                count, least, most, seed);
+    bench_print("grow", &run, operations, NULL);
     return 0;
 }

@@ -174,15 +174,12 @@ static void ring_drain(size_t threads) {
 }
 
 int main(int argc, char **argv) {
-    size_t producers = 1, consumers = 1, blocks = 10000000, seed = 1;
+    size_t ring = 0, producers = 1, consumers = 1, blocks = 10000000, seed = 1;
     const struct bench_argument arguments[] = {
-        {"producers", &producers, 1}, {"consumers", &consumers, 0}, {"blocks", &blocks, 1},
-        {"seed", &seed, 0},           {"min", &handoff.least, 8},   {"max", &handoff.most, 8}};
-    bool ring = argc > 1 && strcmp(argv[1], "ring") == 0;
-    if (argc < 2 || (!ring && strcmp(argv[1], "pipe") != 0))
-        bench_fail(
-            "usage: handoff pipe|ring [--expect SUBSTRING] [producers consumers blocks ...]");
-    bench_start(argc - 1, argv + 1, arguments, sizeof arguments / sizeof *arguments);
+        {"shape=pipe|ring", &ring, 0}, {"producers", &producers, 1}, {"consumers", &consumers, 0},
+        {"blocks", &blocks, 1},        {"seed", &seed, 0},           {"min", &handoff.least, 8},
+        {"max", &handoff.most, 8}};
+    bench_start(argc, argv, arguments, sizeof arguments / sizeof *arguments);
     if (handoff.least > handoff.most) bench_fail("min must not exceed max");
     handoff.producers = producers;
     for (size_t i = 0; i < BENCH_THREADS_MAX; i++) {
@@ -199,8 +196,6 @@ int main(int argc, char **argv) {
     bench_threads(threads, ring ? ring_work : pipe_work, workers, sizeof *workers);
     bench_end(&run);
     if (ring) ring_drain(threads);
-    bench_print("handoff", &run, blocks,
-                "shape=%s producers=%zu consumers=%zu seed=%zu min=%zu max=%zu", argv[1], producers,
-                consumers, seed, handoff.least, handoff.most);
+    bench_print("handoff", &run, blocks, NULL);
     return 0;
 }

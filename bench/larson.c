@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * larson seconds min max chunks rounds seed threads: a server whose workers inherit blocks.
+ * larson run_seconds min max chunks rounds seed threads: a server whose workers inherit blocks.
  *
  * Each worker owns `chunks` blocks of min to max bytes.  It frees a random one and allocates a
  * random size in its place, rounds × chunks times; then it starts its successor, hands its blocks
@@ -19,7 +19,6 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -106,23 +105,21 @@ static void empty_lane(struct lane *lane) {
     free(lane->blocks);
 }
 
-static double run_lanes(struct lane *lanes, size_t threads, size_t seconds) {
+static void run_lanes(struct lane *lanes, size_t threads, size_t seconds) {
     larson.running = threads;
-    double start = bench_now();
     for (size_t i = 0; i < threads; i++) start_worker(&lanes[i]);
     for (unsigned left = (unsigned)seconds; left > 0;) left = sleep(left);
     atomic_store_explicit(&larson.stop, true, memory_order_relaxed);
     pthread_mutex_lock(&larson.lock);
     while (larson.running > 0) pthread_cond_wait(&larson.ended, &larson.lock);
     pthread_mutex_unlock(&larson.lock);
-    return bench_now() - start;
 }
 
 int main(int argc, char **argv) {
-    size_t seconds_wanted = 5, seed = 4141, threads = 4;
+    size_t run_seconds = 5, seed = 4141, threads = 4;
     const struct bench_argument arguments[] = {
-        {"seconds", &seconds_wanted, 1}, {"min", &larson.least, 1},     {"max", &larson.most, 1},
-        {"chunks", &larson.chunks, 1},   {"rounds", &larson.rounds, 1}, {"seed", &seed, 0},
+        {"run_seconds", &run_seconds, 1}, {"min", &larson.least, 1},     {"max", &larson.most, 1},
+        {"chunks", &larson.chunks, 1},    {"rounds", &larson.rounds, 1}, {"seed", &seed, 0},
         {"threads", &threads, 1}};
     bench_start(argc, argv, arguments, sizeof arguments / sizeof *arguments);
     if (larson.least > larson.most) bench_fail("min must not exceed max");
@@ -131,21 +128,17 @@ int main(int argc, char **argv) {
     memset(lanes, 0, threads * sizeof *lanes);
     for (size_t i = 0; i < threads; i++) fill_lane(&lanes[i], bench_thread_seed(seed, i));
 
-    double seconds = run_lanes(lanes, threads, seconds_wanted);
-    long resident_kib = bench_resident_kib(), peak_kib = bench_peak_kib(),
-         faults = bench_minor_faults();
+    struct bench_run run = {0};
+    bench_begin(&run);
+    run_lanes(lanes, threads, run_seconds);
+    bench_end(&run);
     uint64_t operations = 0, workers = 0;
     for (size_t i = 0; i < threads; i++) {
         operations += lanes[i].operations;
         workers += lanes[i].workers;
         empty_lane(&lanes[i]);
     }
-    printf("benchmark=larson malloc=%s min=%zu max=%zu chunks=%zu rounds=%zu threads=%zu "
-           "workers=%" PRIu64 " ops=%" PRIu64
-           " seconds=%.6f ops_per_s=%.0f resident_kib=%ld peak_kib=%ld faults=%ld\n",
-           bench_allocator(), larson.least, larson.most, larson.chunks, larson.rounds, threads,
-           workers, operations, seconds, (double)operations / seconds, resident_kib, peak_kib,
-           faults);
+    bench_print("larson", &run, operations, "workers=%" PRIu64, workers);
     free(lanes);
     return 0;
 }

@@ -126,10 +126,10 @@ int main(int argc, char **argv) {
     struct quantiles m = quantiles_of(&workers[0].mallocs, ns_per_step);
     struct quantiles f = quantiles_of(&workers[0].frees, ns_per_step);
     bench_print("latency", &run, (uint64_t)threads * operations,
-                "threads=%zu slots=%zu seed=%zu malloc_p50=%.1f malloc_p99=%.1f malloc_p999=%.1f"
+                "malloc_p50=%.1f malloc_p99=%.1f malloc_p999=%.1f"
                 " malloc_p9999=%.1f malloc_max=%.0f free_p50=%.1f free_p99=%.1f free_p999=%.1f"
                 " free_p9999=%.1f free_max=%.0f counter_ns=%.1f",
-                threads, slots, seed, m.p50, m.p99, m.p999, m.p9999, m.most, f.p50, f.p99, f.p999,
-                f.p9999, f.most, (double)workers[0].cost * ns_per_step);
+                m.p50, m.p99, m.p999, m.p9999, m.most, f.p50, f.p99, f.p999, f.p9999, f.most,
+                (double)workers[0].cost * ns_per_step);
     return 0;
 }

@@ -78,7 +78,6 @@ int main(int argc, char **argv) {
     bench_end(&run);
     for (size_t i = 0; i < SHARED; i++)
         if (shared[i]) bench_free(shared[i]);
-    bench_print("lifetimes", &run, (uint64_t)threads * operations,
-                "threads=%zu operations=%zu slots=%zu seed=%zu", threads, operations, slots, seed);
+    bench_print("lifetimes", &run, (uint64_t)threads * operations, NULL);
     return 0;
 }

@@ -16,10 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum order { LIFO, FIFO, RANDOM, ORDERS };
-enum call { MALLOC, CALLOC, ALIGNED, CALLS };
-static const char *const orders[ORDERS] = {"lifo", "fifo", "random"};
-static const char *const calls[CALLS] = {"malloc", "calloc", "aligned"};
+enum { LIFO, FIFO, RANDOM };
+enum { MALLOC, CALLOC, ALIGNED };
 
 static size_t least = 16, most = 1024;
 static uint32_t state;
@@ -41,7 +39,7 @@ static unsigned char *aligned(size_t size, size_t number) {
     return bench_stamp(block, size);
 }
 
-static unsigned char *allocate(enum call call, size_t number) {
+static unsigned char *allocate(size_t call, size_t number) {
     size_t size = bench_between(&state, least, most);
     if (call == CALLOC) return zeroed(size);
     return call == ALIGNED ? aligned(size, number) : bench_malloc(size);
@@ -56,7 +54,7 @@ static void shuffle(unsigned char **block, size_t count) {
     }
 }
 
-static void run_round(enum order order, enum call call, unsigned char **block, size_t count) {
+static void run_round(size_t order, size_t call, unsigned char **block, size_t count) {
     for (size_t i = 0; i < count; i++) block[i] = allocate(call, i);
     if (order == RANDOM) shuffle(block, count);
     if (order == LIFO)
@@ -65,23 +63,16 @@ static void run_round(enum order order, enum call call, unsigned char **block, s
         for (size_t i = 0; i < count; i++) bench_free(block[i]);
 }
 
-static int find(const char *const *names, int count, const char *name) {
-    for (int i = 0; i < count; i++)
-        if (strcmp(names[i], name) == 0) return i;
-    bench_fail(
-        "usage: orders lifo|fifo|random malloc|calloc|aligned [--expect SUBSTRING] [blocks ...]");
-}
-
 int main(int argc, char **argv) {
-    size_t blocks = 10000, rounds = 500, seed = 1;
-    const struct bench_argument arguments[] = {{"blocks", &blocks, 1},
+    size_t order = LIFO, call = MALLOC, blocks = 10000, rounds = 500, seed = 1;
+    const struct bench_argument arguments[] = {{"order=lifo|fifo|random", &order, 0},
+                                               {"call=malloc|calloc|aligned", &call, 0},
+                                               {"blocks", &blocks, 1},
                                                {"rounds", &rounds, 1},
                                                {"least", &least, 8},
                                                {"most", &most, 8},
                                                {"seed", &seed, 0}};
-    int order = find(orders, ORDERS, argc > 2 ? argv[1] : "");
-    int call = find(calls, CALLS, argv[2]);
-    bench_start(argc - 2, argv + 2, arguments, sizeof arguments / sizeof *arguments);
+    bench_start(argc, argv, arguments, sizeof arguments / sizeof *arguments);
     if (least > most) bench_fail("least must not exceed most");
     state = bench_seed(seed);
     unsigned char **block = malloc(blocks * sizeof *block);
@@ -92,8 +83,6 @@ int main(int argc, char **argv) {
     for (size_t round = 0; round < rounds; round++) run_round(order, call, block, blocks);
     bench_end(&run);
     free(block);
-    bench_print("orders", &run, (uint64_t)blocks * rounds,
-                "order=%s call=%s blocks=%zu rounds=%zu least=%zu most=%zu seed=%zu", orders[order],
-                calls[call], blocks, rounds, least, most, seed);
+    bench_print("orders", &run, (uint64_t)blocks * rounds, NULL);
     return 0;
 }

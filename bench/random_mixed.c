@@ -13,7 +13,6 @@
 
 #include <inttypes.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -62,23 +61,17 @@ int main(int argc, char **argv) {
     if (!mix.slots) bench_fail("no memory for %" PRIu32 " slots", mix.slot_count);
 
     mix_run(&mix, cycles / 10, bench_seed(seed + 0xDEADBEEF));
-    double start = bench_now();
+    struct bench_run run = {0};
+    bench_begin(&run);
     mix_run(&mix, cycles, bench_seed(seed));
-    double seconds = bench_now() - start;
-    long live_kib = bench_resident_kib();
-    start = bench_now();
+    bench_end(&run);
+    long live_kib = run.resident_kib;
+    bench_begin(&run);
     mix_drain(&mix);
-    seconds += bench_now() - start;
+    bench_end(&run);
 
-    long resident_kib = bench_resident_kib(), peak_kib = bench_peak_kib(),
-         faults = bench_minor_faults();
     check_cycles(&mix, cycles / 20 < 500000 ? cycles / 20 : 500000, bench_seed(seed + 1));
-    printf("benchmark=random_mixed malloc=%s cycles=%zu ws=%" PRIu32 " seed=%zu"
-           " min=%zu max=%zu ops=%zu"
-           " seconds=%.6f ops_per_s=%.0f live_kib=%ld resident_kib=%ld"
-           " peak_kib=%ld faults=%ld\n",
-           bench_allocator(), cycles, mix.slot_count, seed, mix.least, mix.most, cycles, seconds,
-           (double)cycles / seconds, live_kib, resident_kib, peak_kib, faults);
+    bench_print("random_mixed", &run, cycles, "live_kib=%ld", live_kib);
     free(mix.slots);
     return 0;
 }

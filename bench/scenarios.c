@@ -14,7 +14,6 @@
 #include "common.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -27,16 +26,16 @@ struct step {
     uint32_t kind;
 };
 
+/* By the number of the argument's word. */
 struct scenario {
-    const char *name;
     size_t blocks[KINDS];
 };
 
 static const struct scenario scenarios[] = {
-    {"json", {[JSON] = 1000}},
-    {"mir", {[MIR] = 100}},
-    {"vm", {[VM] = 10}},
-    {"mixed", {[SMALL] = SMALL_MAX, [JSON] = 1000, [MIR] = 100, [VM] = 10}},
+    {{[JSON] = 1000}},
+    {{[MIR] = 100}},
+    {{[VM] = 10}},
+    {{[SMALL] = SMALL_MAX, [JSON] = 1000, [MIR] = 100, [VM] = 10}},
 };
 
 /* Static, so that the plan takes no memory of the allocator. */
@@ -82,13 +81,14 @@ static void run_step(const struct step *step, size_t number) {
     free(block);
 }
 
-static double run_plan(size_t count, double *first_seconds) {
+/* Returns the seconds of the first step. */
+static double run_plan(size_t count) {
     double start = bench_now();
     run_step(&plan[0], 0);
-    *first_seconds = bench_now() - start;
+    double first_seconds = bench_now() - start;
     for (size_t i = 1; i < count; i++) run_step(&plan[i], i);
     for (size_t i = 0; i < SMALL_LIVE; i++) free(small[i]);
-    return bench_now() - start;
+    return first_seconds;
 }
 
 static void check_block(const unsigned char *block, const struct step *step, unsigned char byte) {
@@ -113,30 +113,19 @@ static void check_plan(size_t count) {
     }
 }
 
-static const struct scenario *find_scenario(const char *name) {
-    for (size_t i = 0; i < sizeof scenarios / sizeof *scenarios; i++)
-        if (strcmp(name, scenarios[i].name) == 0) return &scenarios[i];
-    bench_fail("no scenario %s; there are json, mir, vm and mixed", name);
-}
-
 int main(int argc, char **argv) {
-    if (argc < 2) bench_fail("usage: scenarios json|mir|vm|mixed [--expect SUBSTRING] [seed=1]");
-    const struct scenario *scenario = find_scenario(argv[1]);
-    size_t seed = 1;
-    const struct bench_argument arguments[] = {{"seed", &seed, 0}};
-    bench_start(argc - 1, argv + 1, arguments, 1);
+    size_t scenario = 0, seed = 1;
+    const struct bench_argument arguments[] = {{"scenario=json|mir|vm|mixed", &scenario, 0},
+                                               {"seed", &seed, 0}};
+    bench_start(argc, argv, arguments, sizeof arguments / sizeof *arguments);
     page_bytes = (size_t)sysconf(_SC_PAGESIZE);
-    size_t count = make_plan(scenario, bench_seed(seed));
+    size_t count = make_plan(&scenarios[scenario], bench_seed(seed));
 
-    long faults_before = bench_minor_faults();
-    double first_seconds = 0, seconds = run_plan(count, &first_seconds);
-    long faults = bench_minor_faults() - faults_before;
-    long resident_kib = bench_resident_kib(), peak_kib = bench_peak_kib();
+    struct bench_run run = {0};
+    bench_begin(&run);
+    double first_seconds = run_plan(count);
+    bench_end(&run);
     check_plan(count);
-    printf("benchmark=%s malloc=%s seed=%zu"
-           " ops=%zu seconds=%.9f ops_per_s=%.0f ns_per_op=%.1f"
-           " first_ns=%.0f resident_kib=%ld peak_kib=%ld faults=%ld\n",
-           scenario->name, bench_allocator(), seed, count, seconds, (double)count / seconds,
-           seconds * 1e9 / (double)count, first_seconds * 1e9, resident_kib, peak_kib, faults);
+    bench_print("scenarios", &run, count, "first_ns=%.0f", first_seconds * 1e9);
     return 0;
 }

@@ -13,7 +13,6 @@
 #include "common.h"
 
 #include <inttypes.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -44,15 +43,13 @@ static void *work(void *argument) {
 }
 
 int main(int argc, char **argv) {
-    size_t threads = 2;
-    const struct bench_argument arguments[] = {{"threads", &threads, 1},
+    size_t passive = 0, threads = 2;
+    const struct bench_argument arguments[] = {{"kind=active|passive", &passive, 0},
+                                               {"threads", &threads, 1},
                                                {"rounds", &rounds, 1},
                                                {"writes", &writes, 1},
                                                {"size", &size, 1}};
-    bool passive = argc > 1 && strcmp(argv[1], "passive") == 0;
-    if (argc < 2 || (!passive && strcmp(argv[1], "active") != 0))
-        bench_fail("usage: sharing active|passive [--expect SUBSTRING] [threads rounds ...]");
-    bench_start(argc - 1, argv + 1, arguments, sizeof arguments / sizeof *arguments);
+    bench_start(argc, argv, arguments, sizeof arguments / sizeof *arguments);
     if (threads > BENCH_THREADS_MAX) bench_fail("at most %d threads", BENCH_THREADS_MAX);
     for (size_t i = 0; passive && i < threads; i++) workers[i].block = malloc(size);
 
@@ -60,8 +57,6 @@ int main(int argc, char **argv) {
     bench_begin(&run);
     bench_threads(threads, work, workers, sizeof *workers);
     bench_end(&run);
-    bench_print("sharing", &run, (uint64_t)threads * rounds * writes,
-                "kind=%s threads=%zu rounds=%zu writes=%zu size=%zu", argv[1], threads, rounds,
-                writes, size);
+    bench_print("sharing", &run, (uint64_t)threads * rounds * writes, NULL);
     return 0;
 }
