@@ -8,22 +8,23 @@
 
 Every run is a fresh process with the allocator preloaded, and each process first proves which
 library serves malloc.  Allocators take turns, and the order changes from round to round, so that a
-slow phase of the machine meets all of them.  The benchmarks are in rows.py, what becomes
-of the results is in figures.py.
+slow phase of the machine meets all of them.
+
+All figures go to a CSV file, and tables and plots to a folder beside it (report.py).  The
+benchmarks are in rows.py, what is printed of the results is in figures.py.
 """
 
 import argparse
-import csv
 import os
 import pathlib
-import platform
 import re
 import shlex
 import subprocess
 import sys
-import time
 
 import figures
+from progress import Progress
+from record import Record, describe_machine
 from rows import ROWS
 
 REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
@@ -90,12 +91,12 @@ def environment_of(library):
     return environment
 
 
-def run_once(build, row, arguments, library):
-    """The metrics that one process printed, or a message."""
+def run_process(command, environment):
+    """What a process printed as key=value, or a message."""
     try:
         done = subprocess.run(
-            command_of(build, row.program, shlex.split(arguments), library),
-            env=environment_of(library),
+            command,
+            env=environment,
             capture_output=True,
             text=True,
             check=False,
@@ -111,72 +112,37 @@ def run_once(build, row, arguments, library):
     return dict(re.findall(r"(\w+)=(\S+)", done.stdout)), None
 
 
-def run_row(build, row, allocators, quick, runs):
-    """allocator -> list of what each run printed; failures are told on stderr and kept out."""
-    results = {name: [] for name in allocators}
-    arguments = row.quick if quick else row.full
-    names = list(allocators)
+def run_once(build, program, arguments, library):
+    """The metrics of one process, or a message."""
+    command = command_of(build, program, shlex.split(arguments), library)
+    return run_process(command, environment_of(library))
+
+
+def turns_of(row, allocators, arguments, runs):
+    """(allocator, arguments, number of the run) of each process, in order."""
+    names = [name for name in allocators if name != "floor" or row.floor]
     for turn in range(runs):
-        for name in names[turn % len(names) :] + names[: turn % len(names)]:
-            if name == "floor" and not row.floor:
-                continue
-            values, problem = run_once(build, row, arguments, allocators[name])
-            if problem:
-                print(f"  {name}: {problem}", file=sys.stderr)
-            else:
-                results[name].append(values)
-    return {name: found for name, found in results.items() if found}
+        first = turn % len(names)
+        for name in names[first:] + names[:first]:
+            yield name, arguments, turn
 
 
-# ---- Records ------------------------------------------------------------------------------------
-
-
-def describe_machine(build):
-    def first_line(path, pattern="(.*)"):
-        try:
-            with open(path, encoding="utf-8", errors="replace") as file:
-                found = re.search(pattern, file.read())
-        except OSError:
-            return "?"
-        return found.group(1).strip() if found else "?"
-
-    cache = re.search(
-        r"CMAKE_BUILD_TYPE:\w+=(\S*)",
-        (build / "CMakeCache.txt").read_text() if (build / "CMakeCache.txt").exists() else "",
-    )
-    return {
-        "processor": first_line("/proc/cpuinfo", r"model name\s*: (.*)"),
-        "processors": str(len(os.sched_getaffinity(0))),
-        "memory_kib": first_line("/proc/meminfo", r"MemTotal:\s*(\d+)"),
-        "kernel": platform.release(),
-        "libc": " ".join(platform.libc_ver()),
-        "system": first_line("/etc/os-release", r'PRETTY_NAME="?([^"\n]*)'),
-        "huge_pages": first_line("/sys/kernel/mm/transparent_hugepage/enabled"),
-        "virtual": "yes"
-        if re.search(r"\bhypervisor\b", first_line("/proc/cpuinfo", r"flags\s*: (.*)"))
-        else "no",
-        "build_type": cache.group(1) if cache else "?",
-    }
-
-
-class Record:
-    """Every figure of every run, one a line, below the machine's description."""
-
-    def __init__(self, path, machine, allocators):
-        self.file = open(path, "w", newline="", encoding="utf-8")
-        for key, value in machine.items():
-            self.file.write(f"# {key}: {value}\n")
-        for name, library in allocators.items():
-            self.file.write(f"# allocator {name}: {library or 'the system'}\n")
-        self.writer = csv.writer(self.file, lineterminator="\n")
-        self.writer.writerow(("benchmark", "arguments", "allocator", "run", "key", "value"))
-
-    def add(self, row, arguments, results):
-        for name, found in results.items():
-            for run, values in enumerate(found):
-                for key, value in values.items():
-                    self.writer.writerow((row.name, arguments, name, run, key, value))
-        self.file.flush()
+def run_row(build, row, allocators, turns, record, progress):
+    """(allocator -> metrics of each process, whether all ended well); failures go to stderr."""
+    results, complete = {}, True
+    for name, arguments, run in turns:
+        progress.begin_process(name)
+        values, problem = run_once(build, row.program, arguments, allocators[name])
+        progress.end_process()
+        if problem:
+            progress.clear()
+            print(f"  {name}: {problem}", file=sys.stderr)
+            complete = False
+        else:
+            results.setdefault(name, []).append(values)
+            record.add(row, arguments, name, run, values)
+    progress.clear()
+    return results, complete
 
 
 # ---- Command line ------------------------------------------------------------------------------
@@ -223,18 +189,63 @@ def choose_allocators(options):
     return allocators
 
 
-def time_left(start, done, rows):
-    """What the rows to come take if they take as long as those before."""
-    if not done:
-        return ""
-    seconds = (time.monotonic() - start) / done * (rows - done)
-    left = f"{seconds / 60:.0f} min" if seconds > 90 else f"{seconds:.0f} s"
-    return f", about {left} left"
+def print_row(row, results):
+    """Returns lines for the summary."""
+    summary = []
+    for metric in row.metrics:
+        found = figures.print_metric(results, metric)
+        if found:
+            summary.append((row.name, metric, found))
+    figures.print_above_floor(results)
+    return summary
+
+
+def write_page(path):
+    """Tables and plots of the record, by a python3 that can: the first may lack the modules."""
+    page = path.with_suffix("") if path.suffix else path.with_name(path.name + "-page")
+    for python in (sys.executable, "/usr/bin/python3"):
+        needed = [python, "-c", "import matplotlib, pandas"]
+        if subprocess.run(needed, capture_output=True, check=False).returncode == 0:
+            report = [python, REPOSITORY / "bench" / "report.py", path, page]
+            if subprocess.run(report, check=False).returncode == 0:
+                print(f"tables and plots: {page / 'benchmarks.md'}")
+            return
+    print("no tables and plots: python3 has no pandas or no matplotlib")
+
+
+def run_rows(options, rows):
+    """Whether all went well."""
+    quick = options.command == "quick"
+    allocators = choose_allocators(options)
+    machine = describe_machine(options.build)
+    machine["command"] = shlex.join(["bench/run.py", *sys.argv[1:]])
+    path = options.csv or options.build / f"bench-{options.command}.csv"
+    record = Record(path, machine, allocators)
+    print("; ".join(f"{key}: {value}" for key, value in machine.items()))
+    summary, complete, progress = [], True, Progress(len(rows))
+    for number, row in enumerate(rows, 1):
+        runs = options.runs or (row.quick_runs if quick else row.runs)
+        arguments = row.quick if quick else row.full
+        print(
+            f"\n[{number} of {len(rows)}{progress.left()}] "
+            f"{row.name}: bench_{row.program} {arguments}, {runs} runs",
+            flush=True,
+        )
+        turns = list(turns_of(row, allocators, arguments, runs))
+        progress.begin_row(row.name, len(turns))
+        results, well = run_row(options.build, row, allocators, turns, record, progress)
+        complete &= well
+        summary += print_row(row, results)
+    record.close()
+    print()
+    figures.print_summary(summary)
+    print(f"every figure: {path}", flush=True)
+    write_page(path)
+    return complete
 
 
 def main():
     options = parse_arguments()
-    quick = options.command == "quick"
     options.build = options.build.resolve()
     rows = [row for row in ROWS if options.only.lower() in row.name.lower()]
     if options.command == "list":
@@ -243,33 +254,9 @@ def main():
         for name, library in choose_allocators(options).items():
             print(f"{name:28} {library or 'the system'}")
         return 0
-    allocators = choose_allocators(options)
-    machine = describe_machine(options.build)
-    path = options.csv or options.build / f"bench-{options.command}.csv"
-    record = Record(path, machine, allocators)
-    print("; ".join(f"{key}: {value}" for key, value in machine.items()))
-    summary, complete, start = [], True, time.monotonic()
-    for done, row in enumerate(rows):
-        runs = options.runs or (row.quick_runs if quick else row.runs)
-        arguments = row.quick if quick else row.full
-        print(
-            f"\n[{done + 1} of {len(rows)}{time_left(start, done, len(rows))}] "
-            f"{row.name}: bench_{row.program} {arguments}, {runs} runs",
-            flush=True,
-        )
-        results = run_row(options.build, row, allocators, quick, runs)
-        expected = {name for name in allocators if name != "floor" or row.floor}
-        complete &= all(len(results.get(name, [])) == runs for name in expected)
-        record.add(row, arguments, results)
-        for metric in row.metrics:
-            found = figures.print_metric(results, metric)
-            if found:
-                summary.append((row.name, metric, found))
-        figures.print_above_floor(results)
-    print()
-    figures.print_summary(summary)
-    print(f"every run: {path}")
-    return 0 if complete else 1
+    if not rows:
+        sys.exit(f"run.py: no benchmark's name contains {options.only!r}")
+    return 0 if run_rows(options, rows) else 1
 
 
 if __name__ == "__main__":
