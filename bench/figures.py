@@ -25,7 +25,8 @@ def ratio(metric, value, best):
 
 
 def nanoseconds(found):
-    return statistics.median(float(v["seconds"]) / float(v["ops"]) * 1e9 for v in found)
+    timed = [values for values in found if "seconds" in values]
+    return statistics.median(float(v["seconds"]) / float(v["ops"]) * 1e9 for v in timed)
 
 
 def number(value, digits=1):
@@ -74,6 +75,30 @@ def print_metric(results, metric):
     if "hakmem" not in medians or best is None:
         return None
     return medians["hakmem"], best, ratio(metric, medians["hakmem"], best)
+
+
+def print_others(results, metrics):
+    """Medians only, one column a metric."""
+    columns = [
+        {
+            name: statistics.median(found)
+            for name in results
+            if (found := series(results[name], metric))
+        }
+        for metric in metrics
+    ]
+    shown = [(metric, column) for metric, column in zip(metrics, columns) if column]
+    if not shown:
+        return
+    print(f"  {'medians':22} " + " ".join(f"{metric.key:>12}" for metric, _ in shown))
+    for name in results:
+        cells = (number(column[name]) if name in column else "" for _, column in shown)
+        print(
+            f"    {name:20} "
+            + " ".join(
+                f"{cell:>{max(12, len(metric.key))}}" for cell, (metric, _) in zip(cells, shown)
+            ).rstrip()
+        )
 
 
 def print_above_floor(results):

@@ -39,17 +39,20 @@ def describe_machine(build):
 class Record:
     """Every figure of every process, one a line, below the machine's description."""
 
-    def __init__(self, path, machine, allocators):
+    def __init__(self, path, machine, allocators, notes):
         path.parent.mkdir(parents=True, exist_ok=True)
         self.file = open(path, "w", newline="", encoding="utf-8")
         for key, value in machine.items():
             self.file.write(f"# {key}: {value}\n")
+        for note in notes:
+            self.file.write(f"# note: {note}\n")
         for name, library in allocators.items():
             self.file.write(f"# allocator {name}: {library or 'the system'}\n")
         self.writer = csv.writer(self.file, lineterminator="\n")
         self.writer.writerow(("benchmark", "arguments", "allocator", "run", "key", "value"))
 
     def add(self, row, arguments, allocator, run, values):
+        """`run` is a number, or the name of the tool that the process ran under."""
         for key, value in values.items():
             self.writer.writerow((row.name, arguments, allocator, run, key, value))
         self.file.flush()

@@ -22,18 +22,35 @@ class Row:
     runs: int = 10
     quick_runs: int = 3
     floor: bool = False  # runs on the floor allocator, so that time above the floor can be told
+    instructions: str = ""  # arguments of the run under callgrind; empty: there is none
+
+    @property
+    def others(self):
+        """Metrics that are shown, but not compared one by one."""
+        keys = {metric.key for metric in self.metrics}
+        counted = (INSTRUCTIONS,) if self.instructions else ()
+        return tuple(
+            metric
+            for metric in (PEAK, RESIDENT, FAULTS, SYSCALLS, *counted)
+            if metric.key not in keys
+        )
 
 
 SPEED = Metric("ops_per_s", "ops/s", higher_is_better=True)
 PEAK = Metric("peak_kib", "KiB")
 LIVE = Metric("live_kib", "KiB")
-FAULTS = Metric("faults", "faults")
+RESIDENT = Metric("resident_kib", "KiB")
+FAULTS = Metric("faults", "faults")  # in the timed part
+SYSCALLS = Metric("syscalls", "calls")  # about memory, of the whole process
+SYSCALL_RATE = Metric("syscalls_per_mop", "calls per million ops")
+INSTRUCTIONS = Metric("instructions_per_op", "instructions")  # in the timed part
 TIME = Metric("ns_per_op", "ns", percentiles=True)
 CPU = Metric("cpu_seconds", "s")
 SPREAD = Metric("resident_to_live", "x")
 
 
-def random_mixed(working_set, floor=False):
+def random_mixed(working_set, counted, floor=False):
+    """`counted` cycles under callgrind; a tenth more comes before and fills the slots."""
     return Row(
         f"random mixed, ws {working_set:,}",
         "random_mixed",
@@ -41,6 +58,7 @@ def random_mixed(working_set, floor=False):
         f"5000000 {working_set} 1",
         (SPEED, LIVE),
         floor=floor,
+        instructions=f"{counted} {working_set} 1",
     )
 
 
@@ -54,13 +72,20 @@ def battle(blocks):
         f"{blocks}",
         f"{blocks} 16 0",
         (SPEED, *memory),
-        runs=5,
+        instructions=f"{min(blocks, 1000000)} 16 0",
     )
 
 
 def scenario(name):
     return Row(
-        f"scenario {name}", "scenarios", name, name, (TIME, FAULTS, PEAK), runs=50, quick_runs=10
+        f"scenario {name}",
+        "scenarios",
+        name,
+        name,
+        (TIME, FAULTS, PEAK),
+        runs=50,
+        quick_runs=10,
+        instructions=name,
     )
 
 
@@ -71,14 +96,14 @@ def larson(threads):
         "larson",
         f"5 8 1000 1000 100 4141 {threads}",
         f"1 8 1000 1000 100 4141 {threads}",
-        (SPEED, PEAK),
-        runs=5,
+        (SPEED, PEAK, SYSCALL_RATE),  # it runs for a time, so calls alone say nothing
     )
 
 
-def simple(name, program, full, quick, *metrics, runs=5):
+def simple(name, program, full, quick, *metrics, instructions=""):
     """A row whose program runs for about a second, or about a fifth of one."""
-    return Row(name, program, full, quick, (SPEED, CPU, PEAK, *metrics), runs=runs)
+    shown = (SPEED, CPU, PEAK, *metrics)
+    return Row(name, program, full, quick, shown, instructions=instructions)
 
 
 def handoff(name, shape, producers, consumers):
@@ -109,7 +134,6 @@ def latency(threads):
         f"{threads} 5000000",
         f"{threads} 1000000",
         metrics,
-        runs=5,
     )
 
 
@@ -119,18 +143,27 @@ def orders(order, call):
         "orders",
         f"{order} {call} 10000 1000",
         f"{order} {call} 10000 200",
+        instructions=f"{order} {call} 10000 50",
     )
 
 
-def grow(kind, full, quick):
-    return simple(f"realloc, {kind}", "grow", f"{kind} {full}", f"{kind} {quick}")
+def grow(kind, full, quick, counted):
+    return simple(
+        f"realloc, {kind}",
+        "grow",
+        f"{kind} {full}",
+        f"{kind} {quick}",
+        instructions=f"{kind} {counted}",
+    )
 
 
 ROWS = (
-    random_mixed(400, floor=True),
-    random_mixed(10000),
-    random_mixed(100000),
-    random_mixed(1000000),
+    # What the others have before they begin: memory, and the loader's system calls.
+    Row("empty process", "random_mixed", "1 1 1", "1 1 1", (RESIDENT,)),
+    random_mixed(400, 1000000, floor=True),
+    random_mixed(10000, 1000000),
+    random_mixed(100000, 4000000),
+    random_mixed(1000000, 10000000),
     larson(1),
     larson(2),
     larson(4),
@@ -154,10 +187,10 @@ ROWS = (
     orders("random", "malloc"),
     orders("fifo", "calloc"),
     orders("random", "aligned"),
-    grow("vector", "10000", "2000"),
-    grow("string", "20000 16 8192", "4000 16 8192"),
-    grow("shrink", "1000000 16 65536", "200000 16 65536"),
-    simple("bleeding", "bleeding", "100 65536", "100 16384", SPREAD),
+    grow("vector", "10000", "2000", "500"),
+    grow("string", "20000 16 8192", "4000 16 8192", "1000 16 8192"),
+    grow("shrink", "1000000 16 65536", "200000 16 65536", "50000 16 65536"),
+    simple("bleeding", "bleeding", "100 65536", "100 16384", SPREAD, instructions="100 4096"),
     battle(1000000),
     battle(5000000),
     scenario("json"),

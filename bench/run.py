@@ -8,7 +8,8 @@
 
 Every run is a fresh process with the allocator preloaded, and each process first proves which
 library serves malloc.  Allocators take turns, and the order changes from round to round, so that a
-slow phase of the machine meets all of them.
+slow phase of the machine meets all of them.  One more process for each benchmark and allocator runs
+under strace, and with `full` another under callgrind (counting.py).
 
 All figures go to a CSV file, and tables and plots to a folder beside it (report.py).  The
 benchmarks are in rows.py, what is printed of the results is in figures.py.
@@ -21,7 +22,9 @@ import re
 import shlex
 import subprocess
 import sys
+import tempfile
 
+import counting
 import figures
 from progress import Progress
 from record import Record, describe_machine
@@ -112,33 +115,42 @@ def run_process(command, environment):
     return dict(re.findall(r"(\w+)=(\S+)", done.stdout)), None
 
 
-def run_once(build, program, arguments, library):
-    """The metrics of one process, or a message."""
+def run_once(build, program, arguments, library, tool=None):
+    """The metrics of one process, or a message.  Under a tool they are the tool's alone."""
     command = command_of(build, program, shlex.split(arguments), library)
-    return run_process(command, environment_of(library))
+    environment = environment_of(library)
+    if not tool:
+        return run_process(command, environment)
+    with tempfile.TemporaryDirectory() as folder:
+        printed, problem = run_process(*tool.wrap(command, environment, folder))
+        return (None, f"{tool.name}: {problem}") if problem else (tool.read(folder, printed), None)
 
 
-def turns_of(row, allocators, arguments, runs):
-    """(allocator, arguments, number of the run) of each process, in order."""
+def turns_of(row, allocators, arguments, runs, tools):
+    """(allocator, arguments, number of the run, tool) of each process, in order."""
     names = [name for name in allocators if name != "floor" or row.floor]
     for turn in range(runs):
         first = turn % len(names)
         for name in names[first:] + names[:first]:
-            yield name, arguments, turn
+            yield name, arguments, turn, None
+    for tool in tools:
+        counted = tool.arguments(row, arguments)
+        for name in names if counted else ():
+            yield name, counted, tool.name, tool
 
 
 def run_row(build, row, allocators, turns, record, progress):
     """(allocator -> metrics of each process, whether all ended well); failures go to stderr."""
     results, complete = {}, True
-    for name, arguments, run in turns:
-        progress.begin_process(name)
-        values, problem = run_once(build, row.program, arguments, allocators[name])
+    for name, arguments, run, tool in turns:
+        progress.begin_process(f"{name}, {tool.name}" if tool else name)
+        values, problem = run_once(build, row.program, arguments, allocators[name], tool)
         progress.end_process()
         if problem:
             progress.clear()
             print(f"  {name}: {problem}", file=sys.stderr)
             complete = False
-        else:
+        elif not tool or name in results:  # counts alone are compared with nothing
             results.setdefault(name, []).append(values)
             record.add(row, arguments, name, run, values)
     progress.clear()
@@ -196,6 +208,7 @@ def print_row(row, results):
         found = figures.print_metric(results, metric)
         if found:
             summary.append((row.name, metric, found))
+    figures.print_others(results, row.others)
     figures.print_above_floor(results)
     return summary
 
@@ -204,8 +217,7 @@ def write_page(path):
     """Tables and plots of the record, by a python3 that can: the first may lack the modules."""
     page = path.with_suffix("") if path.suffix else path.with_name(path.name + "-page")
     for python in (sys.executable, "/usr/bin/python3"):
-        needed = [python, "-c", "import matplotlib, pandas"]
-        if subprocess.run(needed, capture_output=True, check=False).returncode == 0:
+        if not counting.problem_of([python, "-c", "import matplotlib, pandas"]):
             report = [python, REPOSITORY / "bench" / "report.py", path, page]
             if subprocess.run(report, check=False).returncode == 0:
                 print(f"tables and plots: {page / 'benchmarks.md'}")
@@ -217,11 +229,13 @@ def run_rows(options, rows):
     """Whether all went well."""
     quick = options.command == "quick"
     allocators = choose_allocators(options)
+    tools, notes = counting.tools(full=not quick)
     machine = describe_machine(options.build)
     machine["command"] = shlex.join(["bench/run.py", *sys.argv[1:]])
     path = options.csv or options.build / f"bench-{options.command}.csv"
-    record = Record(path, machine, allocators)
+    record = Record(path, machine, allocators, notes)
     print("; ".join(f"{key}: {value}" for key, value in machine.items()))
+    print("".join(f"note: {note}\n" for note in notes), end="")
     summary, complete, progress = [], True, Progress(len(rows))
     for number, row in enumerate(rows, 1):
         runs = options.runs or (row.quick_runs if quick else row.runs)
@@ -231,7 +245,7 @@ def run_rows(options, rows):
             f"{row.name}: bench_{row.program} {arguments}, {runs} runs",
             flush=True,
         )
-        turns = list(turns_of(row, allocators, arguments, runs))
+        turns = list(turns_of(row, allocators, arguments, runs, tools))
         progress.begin_row(row.name, len(turns))
         results, well = run_row(options.build, row, allocators, turns, record, progress)
         complete &= well

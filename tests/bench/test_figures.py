@@ -11,7 +11,7 @@ import unittest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "bench"))
 
 import figures  # noqa: E402
-from rows import PEAK, ROWS, SPEED  # noqa: E402
+from rows import PEAK, ROWS, SPEED, SYSCALLS  # noqa: E402
 
 
 def results(**speeds):
@@ -43,6 +43,24 @@ class Figures(unittest.TestCase):
         with contextlib.redirect_stdout(io.StringIO()) as text:
             figures.print_above_floor(results(hakmem=[100], glibc=[50], floor=[200]))
         self.assertIn("3.000", text.getvalue())  # 10 - 5 ns against 20 - 5
+
+    def test_counted_runs(self):
+        """They have no time, and stand beside the medians of those that have."""
+        found = results(hakmem=[100, 100], glibc=[50], floor=[200])
+        found["hakmem"].append({"syscalls": 42})
+        with contextlib.redirect_stdout(io.StringIO()) as text:
+            figures.print_above_floor(found)
+            self.assertIn("3.000", text.getvalue())
+            figures.print_others(found, (SPEED, PEAK, SYSCALLS))
+        lines = [line.split() for line in text.getvalue().splitlines()[-4:]]
+        self.assertEqual(lines, [["medians", "ops_per_s", "syscalls"], ["hakmem", "100", "42.0"],
+                                 ["glibc", "50.0"], ["floor", "200"]])
+
+    def test_every_figure_is_shown(self):
+        for row in ROWS:
+            keys = [metric.key for metric in (*row.metrics, *row.others)]
+            self.assertEqual(len(set(keys)), len(keys))
+            self.assertLessEqual({"peak_kib", "resident_kib", "faults", "syscalls"}, set(keys))
 
     def test_rows_are_distinct(self):
         self.assertEqual(len({row.name for row in ROWS}), len(ROWS))

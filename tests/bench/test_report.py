@@ -18,6 +18,7 @@ except ImportError as error:
 
 from rows import PEAK, ROWS, SPEED  # noqa: E402
 
+ROW = next(row for row in ROWS if row.metrics[0] is SPEED)
 RUNS = 5
 SPREAD = (0.98, 0.99, 1, 1.01, 1.02)  # of the runs of one allocator: the median is 1
 # of each allocator, times glibc's: operations a second, peak memory
@@ -54,12 +55,12 @@ class Report(unittest.TestCase):
         self.assertEqual(self.about, ["processor: a test", "allocator glibc: the system"])
 
     def test_best_comes_first(self):
-        found = report.samples(self.table, ROWS[0], SPEED)
+        found = report.samples(self.table, ROW, SPEED)
         self.assertEqual(list(found), ["floor", "hakmem", "other", "glibc"])
         self.assertEqual(report.oracle_of(found), "other")
 
     def test_ratio_is_in_its_interval(self):
-        found = report.samples(self.table, ROWS[0], SPEED)
+        found = report.samples(self.table, ROW, SPEED)
         ratio, low, high = report.interval(SPEED, found["hakmem"], found["other"])
         self.assertAlmostEqual(ratio, 2)
         self.assertTrue(1.9 < low <= ratio <= high < 2.1)

@@ -14,20 +14,37 @@ sys.dont_write_bytecode = True
 BENCH = pathlib.Path(__file__).resolve().parents[2] / "bench"
 sys.path.insert(0, str(BENCH))
 
+import counting  # noqa: E402
 import run  # noqa: E402
 from rows import ROWS  # noqa: E402
 
 
 class Protocol(unittest.TestCase):
+    def test_enough_runs(self):
+        self.assertGreaterEqual(min(row.runs for row in ROWS), 10)
+
     def test_allocators_take_turns(self):
         row = next(row for row in ROWS if not row.floor)
-        turns = list(run.turns_of(row, {"a": "", "b": "", "c": "", "floor": ""}, "1", 3))
+        turns = list(run.turns_of(row, {"a": "", "b": "", "c": "", "floor": ""}, "1", 3, []))
         self.assertEqual("".join(turn[0] for turn in turns), "abc" "bca" "cab")
 
     def test_floor_runs_where_it_survives(self):
         row = next(row for row in ROWS if row.floor)
-        names = {turn[0] for turn in run.turns_of(row, {"a": "", "floor": ""}, "1", 1)}
+        names = {turn[0] for turn in run.turns_of(row, {"a": "", "floor": ""}, "1", 1, [])}
         self.assertEqual(names, {"a", "floor"})
+
+    def test_counted_runs_come_last(self):
+        row = next(row for row in ROWS if row.instructions)
+        tools = [counting.Strace(), counting.Callgrind()]
+        turns = [turn[1:3] for turn in run.turns_of(row, {"a": ""}, "timed", 2, tools)]
+        self.assertEqual(turns, [("timed", 0), ("timed", 1), ("timed", "strace"),
+                                 (row.instructions, "callgrind")])
+
+    def test_instructions_of_single_threads_only(self):
+        threaded = {"larson", "handoff", "lifetimes", "latency", "sharing", "churn"}
+        for row in ROWS:
+            if row.program in threaded:
+                self.assertEqual(row.instructions, "", row.name)
 
 
 class Whole(unittest.TestCase):
@@ -56,6 +73,9 @@ class Whole(unittest.TestCase):
                 for turn in ("0", "1"):
                     self.assertLessEqual({"ns_per_op", "peak_kib", "resident_kib", "faults"},
                                          found[name, turn])
+                for tool in (counting.Strace(), counting.Callgrind()):
+                    key = {"strace": "syscalls", "callgrind": "instructions_per_op"}[tool.name]
+                    self.assertEqual(key in found[name, tool.name], not tool.problem)
             if "no tables and plots" in done.stdout:
                 return
             page = pathlib.Path(folder, "mine", "benchmarks.md").read_text(encoding="utf-8")
