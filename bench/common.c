@@ -225,7 +225,7 @@ void bench_print(const char *benchmark, const struct bench_run *run, uint64_t op
         vprintf(format, values);
         va_end(values);
     }
-    printf(" ops=%" PRIu64 " seconds=%.9f cpu_seconds=%.9f ops_per_s=%.0f ns_per_op=%.1f"
+    printf(" ops=%" PRIu64 " seconds=%.9f cpu_seconds=%.9f ops_per_s=%.0f ns_per_op=%.3f"
            " resident_kib=%ld peak_kib=%ld faults=%ld\n",
            operations, run->seconds, run->cpu_seconds, (double)operations / run->seconds,
            run->seconds * 1e9 / (double)operations, run->resident_kib, run->peak_kib, run->faults);

@@ -2,17 +2,19 @@
 # SPDX-License-Identifier: MIT
 """Turns the record of a run of run.py into a page of tables, and plots.
 
-    report.py RESULTS.csv FOLDER      writes FOLDER/benchmarks.md and FOLDER/*.svg
+    report.py RESULTS.csv FOLDER      writes FOLDER/benchmarks.md, FOLDER/*.svg
+                                      and FOLDER/benchmarks.csv, which has every figure of the page
 
 Each line compares hakmem with every other allocator of the same run.  A ratio is that of medians,
 above 1 where hakmem is better; its interval holds 95 of 100 ratios of runs drawn again from those
-that there are (bootstrap).  The oracle is the best other allocator of each line, whichever it is:
-no program can have it, but it says what is possible.
+that there are (bootstrap), and likewise that of a median.  The oracle is the best other allocator
+of each line, whichever it is: no program can have it, but it says what is possible.
 
 Needs pandas and matplotlib.
 """
 
 import argparse
+import csv
 import io
 import pathlib
 import sys
@@ -22,7 +24,7 @@ import numpy
 import pandas
 
 import figures
-from rows import ROWS
+from rows import ROWS, Metric
 
 matplotlib.use("svg")
 from matplotlib import pyplot  # noqa: E402
@@ -43,6 +45,7 @@ def read(path):
     about = [line[1:].strip() for line in lines if line.startswith("#")]
     table = pandas.read_csv(io.StringIO("".join(x for x in lines if not x.startswith("#"))))
     table["value"] = pandas.to_numeric(table["value"], errors="coerce")
+    table = table.astype({"benchmark": "category", "key": "category"})  # compared very often
     return about, table.dropna(subset=["value"])
 
 
@@ -66,13 +69,21 @@ def better(metric, ours, theirs):
     return numpy.where(ours == theirs, 1.0, ratio)
 
 
+def redrawn(random, values):
+    """Medians of as many runs as there are, drawn again from them."""
+    return numpy.median(random.choice(values, (DRAWS, len(values))), axis=1)
+
+
+def middle(values):
+    """The median, and where 95 % of medians of redrawn runs lie."""
+    drawn = redrawn(numpy.random.default_rng(1), values)
+    return float(numpy.median(values)), *numpy.percentile(drawn, [2.5, 97.5])
+
+
 def interval(metric, ours, theirs):
     """The ratio of medians, and where 95 % of ratios of redrawn runs lie."""
     random = numpy.random.default_rng(1)
-    drawn = [
-        numpy.median(random.choice(values, (DRAWS, len(values))), axis=1)
-        for values in (ours, theirs)
-    ]
+    drawn = [redrawn(random, values) for values in (ours, theirs)]
     low, high = numpy.percentile(better(metric, *drawn), [2.5, 97.5])
     return float(better(metric, numpy.median(ours), numpy.median(theirs))), low, high
 
@@ -82,12 +93,17 @@ def oracle_of(found):
     return next((name for name in found if name not in (OURS, FLOOR)), None)
 
 
+def headline(table, row, keys):
+    """The row's first metric of `keys`, and its samples; or (None, {})."""
+    metric = next((metric for metric in row.metrics if metric.key in keys), None)
+    return metric, samples(table, row, metric) if metric else {}
+
+
 def distances(table, keys):
     """A frame: benchmark by allocator, how many times as much time or memory as the oracle."""
     lines = {}
     for row in ROWS:
-        metric = next((metric for metric in row.metrics if metric.key in keys), None)
-        found = samples(table, row, metric) if metric else {}
+        metric, found = headline(table, row, keys)
         best = oracle_of(found)
         if best is None or OURS not in found:
             continue
@@ -105,6 +121,12 @@ def distances(table, keys):
 
 def number(value):
     return figures.number(value, digits=2)
+
+
+def spread(values):
+    """A median with its interval, which is left out where all runs agree."""
+    median, low, high = map(number, middle(values))
+    return median if low == high else f"{median} ({low} to {high})"
 
 
 def summary_line(table, row, metric):
@@ -144,26 +166,72 @@ def means_table(time, memory):
         yield f"| {name} | {times[name]:.3f} | {memories.get(name, float('nan')):.3f} |"
 
 
+def ratios(table, keys):
+    """hakmem against each other allocator: a line a benchmark."""
+    lines = {}
+    for row in ROWS:
+        metric, found = headline(table, row, keys)
+        if OURS in found:
+            lines[row.name] = {
+                name: interval(metric, found[OURS], values)
+                for name, values in found.items()
+                if name not in (OURS, FLOOR)
+            }
+    names = sorted({name for line in lines.values() for name in line})
+    yield "| benchmark | " + " | ".join(names) + " |"
+    yield "|---|" + "---|" * len(names)
+    for row, line in lines.items():
+        cells = ("{:.3f} ({:.3f} to {:.3f})".format(*line[x]) if x in line else "" for x in names)
+        yield f"| {row} | " + " | ".join(cells) + " |"
+
+
+def above_floor(table):
+    """Medians of nanoseconds an operation, less those of the floor in the same benchmark."""
+    yield "| benchmark | allocator | ns above the floor | 95 % |"
+    yield "|---|---|---|---|"
+    metric = Metric("ns_per_op", "ns")
+    for row in ROWS:
+        found = samples(table, row, metric)
+        floor = numpy.median(found.pop(FLOOR)) if FLOOR in found else None
+        for name, values in found.items() if floor is not None else ():
+            median, low, high = (figure - floor for figure in middle(values))
+            yield f"| {row.name} | {name} | {median:.2f} | {low:.2f} to {high:.2f} |"
+
+
 def details(table):
     for row in ROWS:
         if not (table["benchmark"] == row.name).any():
             continue
         arguments = table[table["benchmark"] == row.name]["arguments"].iloc[0]
         yield f"\n### {row.name}\n\n`bench_{row.program} {arguments}`\n"
-        names = [metric.key for metric in row.metrics]
-        yield "| allocator | runs | " + " | ".join(names) + " |"
-        yield "|---|---|" + "---|" * len(names)
-        columns = [samples(table, row, metric) for metric in row.metrics]
-        for name in next((column for column in columns if column), {}):
-            cells = [
-                number(numpy.median(column[name])) if name in column else "" for column in columns
-            ]
-            yield f"| {name} | {len(columns[0][name])} | " + " | ".join(cells) + " |"
+        columns = {
+            metric: found
+            for metric in (*row.metrics, *row.others)
+            if (found := samples(table, row, metric))
+        }
+        yield "| allocator | runs | " + " | ".join(metric.key for metric in columns) + " |"
+        yield "|---|---|" + "---|" * len(columns)
+        for name, values in next(iter(columns.values()), {}).items():
+            cells = (spread(found[name]) if name in found else "" for found in columns.values())
+            yield f"| {name} | {len(values)} | " + " | ".join(cells) + " |"
+
+
+def every_figure(table):
+    """What benchmarks.csv holds: each metric of each allocator, and hakmem's ratio to it."""
+    columns = ("runs", "median", "low", "high", "ratio", "ratio_low", "ratio_high")
+    yield "benchmark", "key", "unit", "allocator", *columns
+    for row in ROWS:
+        for metric in (*row.metrics, *row.others):
+            found = samples(table, row, metric)
+            for name, values in found.items():
+                line = row.name, metric.key, metric.unit, name, len(values), *middle(values)
+                ratio = interval(metric, found[OURS], values) if OURS in found else ("", "", "")
+                yield *line, *ratio
 
 
 PAGE = """# Benchmarks
 
-Written by `bench/report.py` from `{record}`; nothing here was typed.  {command}
+Written by `bench/report.py` from `{record}`; nothing here was typed.
 
 {about}
 
@@ -182,7 +250,28 @@ A ratio above 1: hakmem is better.
 
 {summary}
 
+## hakmem and each other allocator: time
+
+{time_ratios}
+
+## hakmem and each other allocator: memory
+
+{memory_ratios}
+
+## Time above the floor
+
+The floor is an allocator that does as little as the benchmark can survive (`bench/floor.c`): what
+the benchmark itself takes.
+
+{above_floor}
+
 ## Every line, medians
+
+In parentheses: the interval of 95 %, where the runs differ.  `faults` are those of the timed part.
+`syscalls` are the calls of mmap, munmap, madvise, mremap, brk and mprotect of one whole process,
+counted by strace, those of the loader and for the stacks of threads among them: `empty process`
+says what each has at least.  `instructions_per_op` is that of the timed part of one process, which
+may be a shorter one, counted by callgrind.
 {details}
 """
 
@@ -212,7 +301,7 @@ def plot(frame, title, path):
     pyplot.close(figure)
 
 
-def write(record, folder, command):
+def write(record, folder):
     about, table = read(record)
     time, memory = distances(table, SPEED_KEYS), distances(table, MEMORY_KEYS)
     if time.empty:
@@ -223,24 +312,27 @@ def write(record, folder, command):
     plot(memory, "peak memory", folder / "benchmarks-memory.svg")
     page = PAGE.format(
         record=record.name,
-        command=f"The record was made by `{command}`." if command else "",
         about="\n".join(f"- {line}" for line in about if not line.startswith("allocator")),
         means="\n".join(means_table(time, memory)),
         time_plot="benchmarks-time.svg",
         memory_plot="benchmarks-memory.svg",
         summary="\n".join(summary(table)),
+        time_ratios="\n".join(ratios(table, SPEED_KEYS)),
+        memory_ratios="\n".join(ratios(table, MEMORY_KEYS)),
+        above_floor="\n".join(above_floor(table)),
         details="\n".join(details(table)),
     )
     (folder / "benchmarks.md").write_text(page, encoding="utf-8")
+    with open(folder / "benchmarks.csv", "w", newline="", encoding="utf-8") as file:
+        csv.writer(file, lineterminator="\n").writerows(every_figure(table))
 
 
 def main():
     parser = argparse.ArgumentParser(description="Writes a page and plots from a record of run.py.")
     parser.add_argument("record", type=pathlib.Path)
     parser.add_argument("folder", type=pathlib.Path)
-    parser.add_argument("--command", default="", help="what made the record, for the page")
     options = parser.parse_args()
-    write(options.record, options.folder, options.command)
+    write(options.record, options.folder)
     return 0
 
 
