@@ -39,8 +39,7 @@ class Strace:
 
     def arguments(self, row, timed):
         """Those of the row's counted run."""
-        del row
-        return timed
+        return row.traced or timed
 
     def wrap(self, command, environment, folder):
         """(the command under the tool, its environment)"""

@@ -270,8 +270,8 @@ the benchmark itself takes.
 In parentheses: the interval of 95 %, where the runs differ.  `faults` are those of the timed part.
 `syscalls` are the calls of mmap, munmap, madvise, mremap, brk and mprotect of one whole process,
 counted by strace, those of the loader and for the stacks of threads among them: `empty process`
-says what each has at least.  `instructions_per_op` is that of the timed part of one process, which
-may be a shorter one, counted by callgrind.
+says what each has at least.  `instructions_per_op` is that of the timed part of one process,
+counted by callgrind.  Both may be shorter runs than the timed ones: the record has their arguments.
 {details}
 """
 

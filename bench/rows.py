@@ -22,6 +22,7 @@ class Row:
     runs: int = 10
     quick_runs: int = 3
     floor: bool = False  # runs on the floor allocator, so that time above the floor can be told
+    traced: str = ""  # arguments of the run under strace; empty: those of the timed runs
     instructions: str = ""  # arguments of the run under callgrind; empty: there is none
 
     @property
@@ -97,13 +98,26 @@ def larson(threads):
         f"5 8 1000 1000 100 4141 {threads}",
         f"1 8 1000 1000 100 4141 {threads}",
         (SPEED, PEAK, SYSCALL_RATE),  # it runs for a time, so calls alone say nothing
+        traced=f"1 8 1000 1000 100 4141 {threads}",
     )
 
 
-def simple(name, program, full, quick, *metrics, instructions=""):
+def simple(name, program, full, quick, *metrics, **others):
     """A row whose program runs for about a second, or about a fifth of one."""
     shown = (SPEED, CPU, PEAK, *metrics)
-    return Row(name, program, full, quick, shown, instructions=instructions)
+    return Row(name, program, full, quick, shown, **others)
+
+
+def churn(together):
+    """strace stops each thread when it starts and when it ends, so it gets fewer."""
+    return simple(
+        f"churn, {together} threads",
+        "churn",
+        f"50000 {together}",
+        f"10000 {together}",
+        SYSCALL_RATE,
+        traced=f"2000 {together}",
+    )
 
 
 def handoff(name, shape, producers, consumers):
@@ -180,8 +194,8 @@ ROWS = (
     latency(8),
     simple("sharing, active", "sharing", "active 2 5000 100000", "active 2 1000 100000"),
     simple("sharing, passive", "sharing", "passive 2 5000 100000", "passive 2 1000 100000"),
-    simple("churn, 2 threads", "churn", "50000 2", "10000 2"),
-    simple("churn, 64 threads", "churn", "50000 64", "10000 64"),
+    churn(2),
+    churn(64),
     orders("lifo", "malloc"),
     orders("fifo", "malloc"),
     orders("random", "malloc"),

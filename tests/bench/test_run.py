@@ -34,11 +34,16 @@ class Protocol(unittest.TestCase):
         self.assertEqual(names, {"a", "floor"})
 
     def test_counted_runs_come_last(self):
-        row = next(row for row in ROWS if row.instructions)
+        row = next(row for row in ROWS if row.instructions and not row.traced)
         tools = [counting.Strace(), counting.Callgrind()]
         turns = [turn[1:3] for turn in run.turns_of(row, {"a": ""}, "timed", 2, tools)]
         self.assertEqual(turns, [("timed", 0), ("timed", 1), ("timed", "strace"),
                                  (row.instructions, "callgrind")])
+
+    def test_shorter_runs_under_strace(self):
+        row = next(row for row in ROWS if row.traced)
+        turns = list(run.turns_of(row, {"a": ""}, "timed", 1, [counting.Strace()]))
+        self.assertEqual([turn[1] for turn in turns], ["timed", row.traced])
 
     def test_instructions_of_single_threads_only(self):
         threaded = {"larson", "handoff", "lifetimes", "latency", "sharing", "churn"}
