@@ -4,7 +4,6 @@
  */
 #include "../../tools/compare/compare.h"
 
-#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

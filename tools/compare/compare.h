@@ -18,6 +18,7 @@
 #define HAK_TOOLS_COMPARE_H
 
 #include <limits.h>
+#include <math.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -27,6 +28,8 @@
 
 #define COMPARE_NAME_BYTES    32
 #define COMPARE_PROBLEM_BYTES 512
+
+#define COMPARE_NONE ((double)NAN) /* no figure */
 
 /* ---- What is measured: smaller is better, always --------------------------------------------- */
 
@@ -152,7 +155,7 @@ double tree_resident_kib(pid_t root);
 
 struct figures_ratio {
     double ratio;
-    double low, high; /* 95 % of ratios of rounds drawn again lie between; both NAN with 1 round */
+    double low, high; /* 95 % of ratios of rounds drawn again lie between; none with 1 round */
 };
 
 double figures_median(const double *values, size_t count);

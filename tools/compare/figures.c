@@ -4,7 +4,6 @@
  */
 #include "compare.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,7 +22,7 @@ static double figures_middle(double *values, size_t count) {
 }
 
 double figures_median(const double *values, size_t count) {
-    if (count == 0) return NAN;
+    if (count == 0) return COMPARE_NONE;
     double *copy = compare_alloc(count, sizeof *copy);
     memcpy(copy, values, count * sizeof *copy);
     const double median = figures_middle(copy, count);
@@ -32,12 +31,12 @@ double figures_median(const double *values, size_t count) {
 }
 
 double figures_spread(const double *values, size_t count) {
-    double least = INFINITY, most = -INFINITY;
+    double least = HUGE_VAL, most = -HUGE_VAL;
     for (size_t i = 0; i < count; i++) {
         least = fmin(least, values[i]);
         most = fmax(most, values[i]);
     }
-    return count == 0 ? (double)NAN : (most - least) / 2 / figures_median(values, count);
+    return count == 0 ? COMPARE_NONE : (most - least) / 2 / figures_median(values, count);
 }
 
 /* xorshift64: the same draws each time, so that the same figures have the same interval. */
@@ -49,8 +48,8 @@ static size_t figures_draw(uint64_t *state, size_t count) {
 }
 
 struct figures_ratio figures_ratio(const double *ours, const double *theirs, size_t count) {
-    struct figures_ratio result = {figures_median(ours, count) / figures_median(theirs, count), NAN,
-                                   NAN};
+    struct figures_ratio result = {figures_median(ours, count) / figures_median(theirs, count),
+                                   COMPARE_NONE, COMPARE_NONE};
     if (count < 2) return result;
     double *drawn = compare_alloc(FIGURES_DRAWS + 2 * count, sizeof *drawn);
     double *a = drawn + FIGURES_DRAWS, *b = a + count;

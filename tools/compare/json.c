@@ -6,7 +6,6 @@
 
 #include "file.h"
 
-#include <math.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 

@@ -7,7 +7,6 @@
 
 #include "file.h"
 
-#include <math.h>
 #include <string.h>
 #include <sys/utsname.h>
 #include <unistd.h>

@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <math.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -86,7 +85,7 @@ static void run_open(struct run *run, const struct compare_plan *plan,
                      const struct compare_subject *subject, const char *witness) {
     const char *input = plan->input == NULL ? "/dev/null" : plan->input;
     memset(run, 0, sizeof *run);
-    for (int metric = 0; metric < COMPARE_METRICS; metric++) run->figure[metric] = NAN;
+    for (int metric = 0; metric < COMPARE_METRICS; metric++) run->figure[metric] = COMPARE_NONE;
     run->output = run_file();
     run->error = run_file();
     run->process = (struct process){
