@@ -4,11 +4,13 @@
  * its block to be the thread's own.  No locks, no atomics but plain loads, no conditionals of the
  * preprocessor.
  *
- * Everything rare looks like one of three failed compares, and goes to slow.c:
- *   size >= fast_limit   a large size; no heap yet; checked mode; inside a slow path
+ * There are two doors, fast mode's and checked mode's, of which at most one is open; they differ by
+ * one compare.  Everything rare looks like one of these failed compares, and goes to slow.c:
+ *   size >= both limits  a large size; no heap yet; inside a slow path
  *   an empty bin         a refill is due; or a full one, a flush
- *   another tag          NULL, another's block, a large or huge one, a bad pointer; and as for
- *                        fast_limit
+ *   another tag          NULL, another's block, a large or huge one, a bad pointer; and as for the
+ *                        limits
+ *   no allocated bit     checked mode: a bad pointer
  *
  * Instantiated as hak_malloc and hak_free (malloc_fast.c) and as malloc and free (preload/libc.c).
  * tests/golden pins the number of instructions.
@@ -17,44 +19,91 @@
 #define HAK_FRONT_FAST_PATH_H
 
 #include "front/slow.h"
+#include "heap/bin.h"
 #include "heap/heap.h"
+#include "slab/used.h"
 #include "span/map.h"
+
+/* The bin for a size of at most HAK_SMALL_MAX. */
+HAK_INLINE struct hak_bin *hak_fast_bin(struct hak_heap *heap, size_t size) {
+    return hak_heap_bin_at(heap, heap->class_words[(size + 15) >> 4]);
+}
 
 HAK_INLINE void *hak_fast_malloc(size_t size) {
     struct hak_tls *tls = &hak_tls;
     if (hak_likely(size < tls->fast_limit)) {
-        struct hak_heap *heap = tls->heap;
-        struct hak_bin *bin = hak_heap_bin_at(heap, heap->class_words[(size + 15) >> 4]);
-        struct hak_slot *top = bin->top;
-        struct hak_block *block = top->block;
+        struct hak_block *block = hak_bin_pop_fast(hak_fast_bin(tls->heap, size));
+        if (hak_likely(block != NULL)) return block;
+    } else if (hak_likely(size < tls->checked_limit)) {
+        struct hak_block *block = hak_bin_pop_checked(hak_fast_bin(tls->heap, size));
         if (hak_likely(block != NULL)) {
-            bin->top = top - 1;
+            __asm__("" : "+r"(block)); /* a return of its own: two instructions less */
             return block;
         }
     }
     return hak_slow_malloc(size);
 }
 
+/* Checked mode: takes the allocated bit, of which *used is set to the word, from what is said to be
+ * the heap's own block.  False: it is none that is in use.  A block that another thread has freed
+ * keeps its bit until it is drained, but is sealed: that is looked at only in heaps that share
+ * blocks, as its line may be cold. */
+HAK_INLINE bool hak_fast_unuse(const struct hak_heap *heap, const struct hak_block *block,
+                               const struct hak_map *map, uint64_t **used) {
+    uintptr_t bits = (uintptr_t)block;
+    if (hak_unlikely(bits & atomic_load_explicit(&heap->doubtful, memory_order_relaxed)) &&
+        (bits & HAK_NO_BLOCK || hak_block_is_sealed(block, heap->mark))) {
+        return false;
+    }
+    struct hak_used_bit at = hak_used_find_in(&map->zero, block);
+    *used = at.word;
+    return hak_used_clear(at);
+}
+
+/* What a tag differs by from that of the thread, for a block that the hot path may take: the class
+ * field of one of its bins, and the door. */
+#define HAK_FAST_DOOR    0u
+#define HAK_CHECKED_DOOR HAK_TAG_CHECKED
+
+HAK_INLINE bool hak_fast_is_own(uint64_t difference, uint64_t door) {
+    return difference - (door + 2) <= 2 * HAK_FAST_CLASSES - 2;
+}
+
+/* Puts a block that is not in use into its bin, or leaves that to the slow path. */
+HAK_INLINE void hak_fast_push(struct hak_heap *heap, uint64_t difference, uint64_t door,
+                              struct hak_block *block, uint64_t *used) {
+    /* keeps the computation of the bin's address in the loads and the store */
+    __asm__("" : "+r"(difference));
+    struct hak_slot *top = hak_heap_bin_at(heap, difference - door)->top;
+    __asm__("" : "+r"(difference));
+    if (hak_unlikely(top >= hak_heap_bin_at(heap, difference - door)->limit)) {
+        hak_slow_overflow(block, difference);
+        return;
+    }
+    top[1].block = block;
+    if (door == HAK_CHECKED_DOOR) top[1].used = used; /* which fast mode does not use */
+    hak_order_stores();                               /* H7 */
+    __asm__("" : "+r"(difference));
+    hak_heap_bin_at(heap, difference - door)->top = top + 1;
+}
+
 HAK_INLINE void hak_fast_free(void *pointer) {
     struct hak_tls *tls = &hak_tls;
     const struct hak_map *map = hak_map_moved((uintptr_t)pointer);
-    uint64_t class_words = tls->tag ^ hak_leaf_tag(&map->zero, pointer);
-    if (hak_likely(class_words - 2 <= 2 * HAK_FAST_CLASSES - 2)) {
-        struct hak_heap *heap = tls->heap;
-        struct hak_slot *top = hak_heap_bin_at(heap, class_words)->top;
-        /* keeps the bin's address in the loads and the store: one instruction less */
-        __asm__("" : "+r"(class_words));
-        if (hak_likely(top < hak_heap_bin_at(heap, class_words)->limit)) {
-            top[1].block = pointer;
-            hak_order_stores(); /* H7 */
-            __asm__("" : "+r"(class_words));
-            hak_heap_bin_at(heap, class_words)->top = top + 1;
-            return;
-        }
-        hak_slow_overflow(pointer, class_words);
+    uint64_t difference = tls->tag ^ hak_leaf_tag(&map->zero, pointer);
+    if (hak_likely(hak_fast_is_own(difference, HAK_FAST_DOOR))) {
+        hak_fast_push(tls->heap, difference, HAK_FAST_DOOR, pointer, NULL);
         return;
     }
-    hak_slow_free(pointer, class_words, map);
+    if (hak_likely(hak_fast_is_own(difference, HAK_CHECKED_DOOR))) {
+        struct hak_heap *heap = tls->heap;
+        uint64_t *used;
+        if (hak_likely(hak_fast_unuse(heap, pointer, map, &used))) {
+            hak_fast_push(heap, difference, HAK_CHECKED_DOOR, pointer, used);
+            return;
+        }
+    }
+    hak_slow_free(pointer);
 }
 
 /* With the size that the caller promises; it is looked at in checked mode only. */

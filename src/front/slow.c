@@ -11,6 +11,7 @@
 #include "base/counter.h"
 #include "check/verify.h"
 #include "config/option.h"
+#include "front/fast_path.h"
 #include "heap/bin.h"
 #include "heap/locked.h"
 #include "heap/registry.h"
@@ -105,7 +106,7 @@ void *hak_slow_allocate(size_t size, size_t alignment, bool *zeroed) {
 }
 
 /* Not small, or its bin is empty, or the thread is not ready. */
-static __attribute__((noinline)) void *slow_malloc_rest(size_t size) {
+void *hak_slow_malloc(size_t size) {
     struct hak_tls *tls = &hak_tls;
     if (tls->state == HAK_TLS_READY && size <= HAK_FAST_MAX) {
         struct hak_block *block = hak_bin_pop(tls->heap, hak_class_of(size));
@@ -113,18 +114,6 @@ static __attribute__((noinline)) void *slow_malloc_rest(size_t size) {
     }
     bool zeroed;
     return hak_slow_allocate(size, HAK_MIN_ALIGN, &zeroed);
-}
-
-/* Checked mode takes a block here. */
-void *hak_slow_malloc(size_t size) {
-    struct hak_tls *tls = &hak_tls;
-    if (hak_likely(size < tls->checked_limit)) {
-        struct hak_heap *heap = tls->heap;
-        struct hak_bin *bin = hak_heap_bin_at(heap, heap->class_words[(size + 15) >> 4]);
-        struct hak_block *block = hak_bin_pop_checked(bin);
-        if (hak_likely(block != NULL)) return block;
-    }
-    return slow_malloc_rest(size);
 }
 
 /* ---- Free ------------------------------------------------------------------------------------ */
@@ -181,22 +170,6 @@ static void slow_release_bad(void *pointer, const struct hak_finding *finding,
     hak_verify_fail(function, pointer, finding);
 }
 
-/* Checked mode: takes the allocated bit, of which *used is set to the word, from what is said to be
- * the heap's own block.  False: it is none that is in use.  A block that another thread has freed
- * keeps its bit until it is drained, but is sealed: that is looked at only in heaps that share
- * blocks, as its line may be cold. */
-HAK_INLINE bool slow_unuse(const struct hak_heap *heap, const struct hak_block *block,
-                           const struct hak_map *map, uint64_t **used) {
-    uintptr_t bits = (uintptr_t)block;
-    if (hak_unlikely(bits & atomic_load_explicit(&heap->doubtful, memory_order_relaxed)) &&
-        (bits & HAK_NO_BLOCK || hak_block_is_sealed(block, heap->mark))) {
-        return false;
-    }
-    struct hak_used_bit at = hak_used_find_in(&map->zero, block);
-    *used = at.word;
-    return hak_used_clear(at);
-}
-
 /* Checked mode: is a block of another heap, `to`, in use? */
 static bool slow_remote_in_use(struct hak_heap *to, const struct hak_block *block,
                                const struct hak_map *map) {
@@ -219,7 +192,7 @@ void hak_slow_release(void *pointer, uint32_t tag, const char *function) {
     bool own = heap && known && hak_tag_owner(tag) == heap->id;
     struct hak_heap *to = own ? heap : known ? hak_registry_get(hak_tag_owner(tag)) : NULL;
     uint64_t *used;
-    if (!to || (to->mark && !(own ? slow_unuse(heap, pointer, map, &used)
+    if (!to || (to->mark && !(own ? hak_fast_unuse(heap, pointer, map, &used)
                                   : slow_remote_in_use(to, pointer, map)))) {
         struct hak_finding finding = hak_verify(pointer);
         if (finding.verdict != HAK_POINTER_VALID) {
@@ -231,40 +204,45 @@ void hak_slow_release(void *pointer, uint32_t tag, const char *function) {
     else slow_send(tls, pointer, tag, ready);
 }
 
-/* fast mode, and too large for the fast path; or slow_free_checked has declined */
-static __attribute__((noinline)) void slow_free_rest(void *pointer, uint64_t class_words) {
+void hak_slow_overflow(void *pointer, uint64_t difference) {
+    slow_push(&hak_tls, difference & ~(uint64_t)HAK_TAG_CHECKED, pointer);
+}
+
+/* Frees what is not this thread's own.  At first a guess: a block of a heap for which others are
+ * gathered already, as in threads that free what another one allocates. */
+static __attribute__((noinline)) void slow_free_other(void *pointer, const struct hak_map *map,
+                                                      uint32_t tag) {
     struct hak_tls *tls = &hak_tls;
-    if (hak_likely(class_words - 2 <= 2 * HAK_CLASSES - 2)) {
-        slow_push(tls, class_words, pointer);
-    } else if (pointer) {
-        /* not class_words: a signal handler may have opened the doors since that was made */
-        hak_slow_release(pointer, hak_map_tag(pointer), "free");
-    } else if (tls->heap) {
-        tls->heap->counts.free_null++;
+    if (tls->state != HAK_TLS_READY) {
+        hak_slow_release(pointer, tag, "free");
+        return;
     }
+    struct hak_heap *heap = hak_heap_enter(tls);
+    struct hak_heap *to = hak_remote_gathers_for(heap, hak_tag_owner(tag));
+    bool good = to && (to->mark ? slow_remote_in_use(to, pointer, map)
+                                : !((uintptr_t)pointer >> HAK_ADDRESS_BITS));
+    if (hak_likely(good)) {
+        hak_remote_free(heap, pointer, tag);
+        slow_tick(heap);
+    }
+    hak_heap_leave(tls);
+    if (hak_unlikely(!good)) hak_slow_release(pointer, tag, "free");
 }
 
-/* Checked mode: frees a block whose tag differs by `class_words` from the heap's, if that says that
- * it is the heap's own, of up to HAK_FAST_MAX, and it is handed out. */
-HAK_INLINE bool slow_free_checked(struct hak_tls *tls, struct hak_block *block,
-                                  uint64_t class_words, const struct hak_map *map) {
-    if (hak_unlikely(class_words - 2 > 2 * HAK_FAST_CLASSES - 2)) return false;
-    struct hak_heap *heap = tls->heap; /* now: before, there may have been none */
-    uint64_t *used;
-    if (hak_unlikely(!slow_unuse(heap, block, map, &used))) return false;
-    if (hak_unlikely(!hak_bin_try_push(hak_heap_bin_at(heap, class_words), block, used)))
-        slow_push(tls, class_words, block);
-    return true;
-}
-
-void hak_slow_overflow(void *pointer, uint64_t class_words) {
-    slow_push(&hak_tls, class_words, pointer);
-}
-
-void hak_slow_free(void *pointer, uint64_t class_words, const struct hak_map *map) {
+void hak_slow_free(void *pointer) {
     struct hak_tls *tls = &hak_tls;
-    if (hak_unlikely(!slow_free_checked(tls, pointer, class_words ^ tls->checked_tag, map)))
-        slow_free_rest(pointer, class_words);
+    const struct hak_map *map = hak_map_moved((uintptr_t)pointer);
+    uint32_t tag = hak_leaf_tag(&map->zero, pointer), difference = tag ^ tls->tag;
+    if (!tag) {
+        if (pointer) hak_slow_release(pointer, tag, "free");
+        else if (tls->heap) tls->heap->counts.free_null++;
+    } else if (hak_tag_owner(difference)) {
+        slow_free_other(pointer, map, tag);
+    } else if (difference < HAK_TAG_CHECKED) {
+        slow_push(tls, difference, pointer); /* fast mode: a larger block of the thread's own */
+    } else {
+        hak_slow_release(pointer, tag, "free");
+    }
 }
 
 void hak_slow_free_sized(void *pointer, size_t size, const char *function) {
@@ -272,8 +250,12 @@ void hak_slow_free_sized(void *pointer, size_t size, const char *function) {
     const struct hak_map *map = hak_map_moved((uintptr_t)pointer);
     uint32_t tag = (uintptr_t)pointer >> HAK_ADDRESS_BITS ? 0 : hak_leaf_tag(&map->zero, pointer);
     unsigned class = tag == HAK_TAG_HUGE ? 0 : hak_tag_class(tag);
+    uint64_t difference = tag ^ tls->tag;
+    uint64_t *used;
     if (hak_likely(size <= hak_class_table[class].block_bytes) &&
-        hak_likely(slow_free_checked(tls, pointer, tag ^ tls->checked_tag, map))) {
+        hak_likely(hak_fast_is_own(difference, HAK_CHECKED_DOOR)) &&
+        hak_likely(hak_fast_unuse(tls->heap, pointer, map, &used))) {
+        hak_fast_push(tls->heap, difference, HAK_CHECKED_DOOR, pointer, used);
         return;
     }
     if (!pointer) return;

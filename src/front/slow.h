@@ -16,15 +16,15 @@ void hak_slow_start(void);
 /* malloc, when the hot path can't. */
 void *hak_slow_malloc(size_t size);
 
-/* free, when the hot path can't.  `class_words` is the tag of the pointer's unit XOR the thread's
- * tag, `map` the page map moved for the pointer. */
-void hak_slow_free(void *pointer, uint64_t class_words, const struct hak_map *map);
+/* free, when the hot path can't. */
+void hak_slow_free(void *pointer);
 
 /* Checked mode: a free with a promised size. */
 void hak_slow_free_sized(void *pointer, size_t size, const char *function);
 
-/* free of a block of the thread's heap, when its bin is full. */
-void hak_slow_overflow(void *pointer, uint64_t class_words);
+/* free of a block of the thread's heap, which is not in use any more, when its bin is full;
+ * `difference` is that between the tags of the block's unit and the thread. */
+void hak_slow_overflow(void *pointer, uint64_t difference);
 
 /* The general allocation: `alignment` a power of two.  *zeroed: the block reads as zeros.  NULL
  * with errno ENOMEM. */

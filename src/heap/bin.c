@@ -138,9 +138,13 @@ static bool bin_from_elsewhere(struct hak_heap *heap, unsigned class, unsigned m
     return bin_from_slab(heap, slab, max, batch, &carved);
 }
 
-/* Puts all but the first block of a batch into the empty bin. */
+/* Puts all but the first block of a batch into the empty bin, whose room was the batch's limit. */
 static void bin_fill(struct hak_heap *heap, unsigned class, const struct hak_batch *batch) {
-    for (unsigned i = batch->count; --i;) hak_bin_push(heap, class, batch->block[i]);
+    const struct hak_leaf *leaf = hak_map_leaf((uintptr_t)batch->block[0]);
+    for (unsigned i = batch->count; --i;) {
+        struct hak_block *block = batch->block[i];
+        hak_bin_try_push(&heap->bin[class], block, hak_leaf_used(leaf, block));
+    }
 }
 
 struct hak_block *hak_bin_refill(struct hak_heap *heap, unsigned class, bool *zeroed) {

@@ -76,9 +76,10 @@ struct hak_bin_cold {
 
 /* Blocks of one other heap, as a chain to be sent. */
 struct hak_outbox {
-    uint32_t owner; /* 0: empty */
+    uint32_t owner; /* its id; 0: empty */
     uint32_t count;
     size_t bytes;
+    struct hak_heap *to;
     struct hak_block *head, *tail;
 };
 
@@ -142,25 +143,26 @@ enum hak_tls_state {
 };
 
 /* What the fast path reads.  All zero at the start of a thread, and zeroed whenever a call must
- * take the slow path: zero fails every compare.  40 bytes of .tbss (no initialised thread-local
+ * take the slow path: zero fails every compare.  32 bytes of .tbss (no initialised thread-local
  * data: the dynamic linker copies that only after it has run IFUNC resolvers, which may call
  * malloc). */
 struct hak_tls {
     struct hak_heap *heap;
     size_t fast_limit;    /* malloc: sizes below take a block from a bin; 0 in checked mode */
     size_t checked_limit; /* the same in checked mode, looked at second */
-    uint32_t tag;         /* free: the heap's tag; 0 in checked mode */
-    uint32_t checked_tag; /* the same in checked mode */
+    uint32_t tag;         /* free: the heap's tag, in checked mode with HAK_TAG_CHECKED */
     uint32_t state;       /* enum hak_tls_state */
 };
 
 extern __thread struct hak_tls hak_tls __attribute__((tls_model("initial-exec")));
 
+_Static_assert(HAK_CLASSES << 1 < HAK_TAG_CHECKED, "the bit is in no class: span/map.h");
+
 /* Opens and closes the trap doors: while closed, every call takes the slow path. */
 HAK_INLINE void hak_tls_open(struct hak_tls *tls, const struct hak_heap *heap) {
     tls->state = HAK_TLS_READY;
     if (heap->mark) {
-        tls->checked_tag = heap->tag;
+        tls->tag = heap->tag | HAK_TAG_CHECKED;
         tls->checked_limit = HAK_SMALL_MAX + 1;
     } else {
         tls->tag = heap->tag;
@@ -172,7 +174,7 @@ HAK_INLINE void hak_tls_close(struct hak_tls *tls, enum hak_tls_state state) {
     tls->state = state;
     hak_order_stores(); /* first: a signal handler opens nothing any more, only READY is opened */
     tls->fast_limit = tls->checked_limit = 0;
-    tls->tag = tls->checked_tag = 0;
+    tls->tag = 0;
 }
 
 /* Enters and leaves the slow path of the calling thread's heap, which is READY (H5). */

@@ -27,7 +27,7 @@ static void remote_push(struct hak_heap *to, struct hak_block *head, struct hak_
 }
 
 static void remote_send(struct hak_heap *heap, struct hak_outbox *box) {
-    struct hak_heap *to = hak_registry_get(box->owner);
+    struct hak_heap *to = box->to;
     struct hak_block *head = box->head;
     box->head = NULL;
     box->owner = 0;
@@ -47,29 +47,31 @@ void hak_remote_free_now(struct hak_block *block, uint32_t tag) {
     if (to->kind == HAK_HEAP_LOCKED) hak_locked_relieve(to);
 }
 
+/* Starts to gather blocks for another owner.  False: not for this one. */
+static bool remote_gather(struct hak_heap *heap, struct hak_outbox *box, uint32_t owner,
+                          struct hak_block *tail) {
+    struct hak_heap *to = hak_registry_get(owner);
+    /* A first-class heap may be destroyed, and its memory reused, while a block waits here. */
+    if (to->kind != HAK_HEAP_THREAD) return false;
+    if (box->owner) remote_send(heap, box);
+    *box = (struct hak_outbox){.owner = owner, .to = to, .tail = tail};
+    return true;
+}
+
 void hak_remote_free(struct hak_heap *heap, struct hak_block *block, uint32_t tag) {
     uint32_t owner = hak_tag_owner(tag);
     struct hak_outbox *box = &heap->outbox[owner % HAK_OUTBOXES];
-    if (box->owner != owner) {
-        /* A first-class heap may be destroyed, and its memory reused, while a block waits here. */
-        if (hak_registry_get(owner)->kind != HAK_HEAP_THREAD) {
-            hak_remote_free_now(block, tag);
-            heap->counts.remote_sent++;
-            heap->counts.remote_batches++;
-            return;
-        }
-        if (box->owner) remote_send(heap, box);
-        box->owner = owner;
-        box->head = NULL;
-        box->tail = block;
-        box->count = 0;
-        box->bytes = 0;
+    if (hak_unlikely(box->owner != owner) && !remote_gather(heap, box, owner, block)) {
+        hak_remote_free_now(block, tag);
+        heap->counts.remote_sent++;
+        heap->counts.remote_batches++;
+        return;
     }
     hak_block_link(block, box->head, heap->mark);
     box->head = block;
     box->count++;
     box->bytes += hak_class_table[hak_tag_class(tag)].block_bytes;
-    if (box->count >= REMOTE_CHAIN_BLOCKS || box->bytes >= REMOTE_CHAIN_BYTES)
+    if (hak_unlikely(box->count >= REMOTE_CHAIN_BLOCKS || box->bytes >= REMOTE_CHAIN_BYTES))
         remote_send(heap, box);
 }
 
@@ -115,7 +117,7 @@ bool hak_remote_drain(struct hak_heap *heap, unsigned class) {
             hak_remote_free(heap, block, tag);
         } else if (hak_tag_class(tag) == class && heap->bin[class].top < heap->bin[class].limit) {
             if (heap->mark) block->seal = 0;
-            hak_bin_push(heap, class, block);
+            hak_bin_try_push(&heap->bin[class], block, at.word);
         } else {
             hak_bin_return(heap, block);
         }

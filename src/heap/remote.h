@@ -20,7 +20,13 @@
 /* Frees a block whose unit has `tag`, owned by a heap other than `heap` (the caller's). */
 void hak_remote_free(struct hak_heap *heap, struct hak_block *block, uint32_t tag);
 
-/* The same for a caller that has no heap, or is inside its slow path. */
+/* The heap with this id, if blocks are being gathered for it in an outbox; or NULL. */
+HAK_INLINE struct hak_heap *hak_remote_gathers_for(const struct hak_heap *heap, uint32_t owner) {
+    const struct hak_outbox *box = &heap->outbox[owner % HAK_OUTBOXES];
+    return owner && box->owner == owner ? box->to : NULL;
+}
+
+/* hak_remote_free for a caller that has no heap, or is inside its slow path. */
 void hak_remote_free_now(struct hak_block *block, uint32_t tag);
 
 /* Sends everything in the outboxes. */

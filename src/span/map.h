@@ -11,7 +11,9 @@
  *
  * A tag is  owner id << 9 | class << 1;  the owner's id is never 0.  Owner 0 with HAK_TAG_HUGE is
  * the first unit of a huge block.  The class is held doubled so that XOR with a heap's own tag
- * gives the offset of the class's bin in words of 8 bytes.
+ * gives the offset of the class's bin in words of 8 bytes.  No class has the bit HAK_TAG_CHECKED:
+ * a thread in checked mode sets it in its copy of its heap's tag, so that the hot path of fast mode
+ * does not take the thread's blocks for its own.
  *
  * Invariant S1: a tag is non-zero only while its unit belongs to a slab or starts a huge block.
  *
@@ -30,6 +32,7 @@
 #define HAK_TAG_CLASS_BITS 9
 #define HAK_TAG_CLASS_MASK (((uint32_t)1 << HAK_TAG_CLASS_BITS) - 1)
 #define HAK_TAG_HUGE       HAK_TAG_CLASS_MASK
+#define HAK_TAG_CHECKED    ((uint32_t)1 << (HAK_TAG_CLASS_BITS - 1)) /* see below */
 #define HAK_OWNER_MAX      (((uint32_t)1 << (32 - HAK_TAG_CLASS_BITS)) - 1)
 
 #define HAK_LEAF_SHIFT      32
@@ -95,8 +98,11 @@ HAK_INLINE struct hak_superslab *hak_map_superslab(const void *address) {
  * at address 0 would be from there: so that no part of the address has to be cut off. */
 HAK_INLINE uint64_t *hak_leaf_used(const struct hak_leaf *leaf, const void *address) {
     uintptr_t p = (uintptr_t)address;
+    /* As a number, and from the map's start: one addition, and the rest is in the load. */
+    uintptr_t entry = (uintptr_t)leaf - offsetof(struct hak_map, zero) +
+                      hak_map_slot(p) * sizeof(leaf->used[0]) + offsetof(struct hak_map, zero.used);
     /* relaxed: set before the unit got its tag */
-    uintptr_t bits = atomic_load_explicit(&leaf->used[hak_map_slot(p)], memory_order_relaxed);
+    uintptr_t bits = atomic_load_explicit((_Atomic uintptr_t *)entry, memory_order_relaxed);
     return (uint64_t *)(bits + (p >> HAK_USED_SHIFT) * sizeof(uint64_t));
 }
 

@@ -11,7 +11,7 @@
 #include <string.h>
 
 static bool in_use(const void *block) {
-    assert_int_equal(hak_map_tag(block) & ~HAK_TAG_CLASS_MASK, hak_tls.checked_tag);
+    assert_int_equal((hak_map_tag(block) & ~HAK_TAG_CLASS_MASK) | HAK_TAG_CHECKED, hak_tls.tag);
     return hak_used_is(block);
 }
 
