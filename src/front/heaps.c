@@ -91,6 +91,7 @@ static void heaps_flush(unsigned first, unsigned last) {
     hak_remote_send_all(heap);
     for (unsigned class = first; class <= last; class ++) {
         hak_bin_flush(heap, class, 0, UINT32_MAX);
+        hak_bin_drop_kept(heap, class);
     }
     hak_heap_leave(tls);
 }

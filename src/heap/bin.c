@@ -97,6 +97,7 @@ void hak_bin_report_twice(unsigned class, const struct hak_block *block) {
 static bool bin_from_slab(struct hak_heap *heap, struct hak_slab *slab, unsigned max,
                           struct hak_batch *batch, bool *carved) {
     const struct hak_block *broken = NULL;
+    if (heap->cold[slab->class].kept == slab) heap->cold[slab->class].kept = NULL;
     *carved = !hak_slab_take(slab, max, heap->mark, batch, &broken);
     if (hak_unlikely(broken != NULL)) hak_bin_report_broken(slab->class, broken);
     bool got = !*carved || hak_slab_carve(slab, max, heap->mark, batch);
@@ -147,11 +148,21 @@ static void bin_fill(struct hak_heap *heap, unsigned class, const struct hak_bat
     }
 }
 
+/* Makes the most of an empty bin: whatever was flushed from below has room again.  If blocks of the
+ * class come back from other threads, what `max` blocks leave is for them. */
+static void bin_empty(struct hak_heap *heap, unsigned class, unsigned max) {
+    struct hak_bin_cold *cold = &heap->cold[class];
+    size_t room = hak_slots_room(cold->base, cold->capacity);
+    size_t below = cold->returns && room > max ? room - max : 0;
+    if (cold->returns) cold->returns--;
+    cold->floor = (uint16_t)below;
+    if (below) cold->base[below].block = NULL;
+    heap->bin[class].top = cold->base + below;
+}
+
 struct hak_block *hak_bin_refill(struct hak_heap *heap, unsigned class, bool *zeroed) {
     struct hak_bin_cold *cold = &heap->cold[class];
     *zeroed = false;
-    heap->bin[class].top = cold->base; /* empty: whatever was flushed from below has room again */
-    cold->floor = 0;
     cold->refills++;
     cold->was_refilled = 1;
     if (cold->was_flushed) {
@@ -159,6 +170,7 @@ struct hak_block *hak_bin_refill(struct hak_heap *heap, unsigned class, bool *ze
         bin_turn(heap, class);
     }
     unsigned max = bin_has_slots(heap, class) ? bin_batch(heap, class) : 1;
+    bin_empty(heap, class, max);
     if (hak_remote_drain(heap, class)) {
         struct hak_block *block = hak_bin_pop(heap, class);
         if (block) {
@@ -186,15 +198,34 @@ struct hak_block *hak_bin_refill(struct hak_heap *heap, unsigned class, bool *ze
 
 /* ---- Flush ----------------------------------------------------------------------------------- */
 
-static void bin_return_to(struct hak_heap *heap, struct hak_slab *slab, struct hak_block *block) {
-    hak_slab_put(slab, block, heap->mark);
-    if (slab->used) {
-        if (!slab->listed) hak_heap_slab_partial(heap, slab);
-        return;
-    }
+static void bin_release(struct hak_heap *heap, struct hak_slab *slab) {
     hak_heap_slab_remove(heap, slab);
     if (HAK_STRESS && heap->mark && hak_used_forget(slab)) hak_die("L4: a free slab is in use");
     hak_slab_release(slab);
+}
+
+/* Should a slab of which no block is in use stay?  Not in heaps that nobody allocates from. */
+static bool bin_keeps(const struct hak_heap *heap, const struct hak_slab *slab) {
+    return !HAK_STRESS && !heap->cold[slab->class].kept && slab->units == 1 && slab->capacity > 1 &&
+           heap == hak_tls.heap;
+}
+
+void hak_bin_drop_kept(struct hak_heap *heap, unsigned class) {
+    if (heap->cold[class].kept) bin_release(heap, heap->cold[class].kept);
+}
+
+static void bin_return_to(struct hak_heap *heap, struct hak_slab *slab, struct hak_block *block) {
+    hak_slab_put(slab, block, heap->mark);
+    bool keep = !slab->used && bin_keeps(heap, slab);
+    if (!slab->used && !keep) {
+        bin_release(heap, slab);
+        return;
+    }
+    if (!slab->listed) hak_heap_slab_partial(heap, slab);
+    if (hak_unlikely(keep)) {
+        heap->cold[slab->class].kept = slab;
+        heap->cold[slab->class].kept_looks = 0;
+    }
 }
 
 void hak_bin_return(struct hak_heap *heap, struct hak_block *block) {
@@ -225,8 +256,10 @@ void hak_bin_flush(struct hak_heap *heap, unsigned class, uint32_t keep, uint32_
 }
 
 void hak_bin_flush_all(struct hak_heap *heap) {
-    for (unsigned class = 1; class <= HAK_CLASSES; class ++)
+    for (unsigned class = 1; class <= HAK_CLASSES; class ++) {
         hak_bin_flush(heap, class, 0, UINT32_MAX);
+        hak_bin_drop_kept(heap, class);
+    }
 }
 
 /* Moves the blocks down to the base. */
@@ -272,7 +305,10 @@ static void bin_shrink(struct hak_heap *heap, unsigned class, uint32_t keep) {
 }
 
 void hak_bin_shrink_all(struct hak_heap *heap) {
-    for (unsigned class = 1; class <= HAK_CLASSES; class ++) bin_shrink(heap, class, 0);
+    for (unsigned class = 1; class <= HAK_CLASSES; class ++) {
+        bin_shrink(heap, class, 0);
+        hak_bin_drop_kept(heap, class);
+    }
 }
 
 void hak_bin_idle(struct hak_heap *heap) {
@@ -286,6 +322,7 @@ void hak_bin_idle(struct hak_heap *heap) {
             if (count < cold->capacity / 5u && cold->capacity > 1)
                 bin_resize(heap, class, cold->capacity / 2u);
         }
+        if (cold->kept && ++cold->kept_looks > 1) hak_bin_drop_kept(heap, class);
         cold->was_refilled = 0;
         cold->turns = 0;
     }

@@ -22,7 +22,7 @@ static void heap_reset_class(struct hak_heap *heap, unsigned class) {
     size_t blocks = hak_min_size(HEAP_MAGAZINE_START_BYTES / info->block_bytes,
                                  HEAP_MAGAZINE_START_BLOCKS);
     struct hak_bin_cold *cold = &heap->cold[class];
-    cold->partial = NULL;
+    cold->partial = cold->kept = NULL;
     if (HAK_STRESS || !blocks) blocks = 1;
     size_t room = hak_slots_room(cold->base, blocks);
     cold->capacity = (uint16_t)(room ? room : blocks);
@@ -79,6 +79,7 @@ void hak_heap_slab_add(struct hak_heap *heap, struct hak_slab *slab) {
 }
 
 void hak_heap_slab_remove(struct hak_heap *heap, struct hak_slab *slab) {
+    if (heap->cold[slab->class].kept == slab) heap->cold[slab->class].kept = NULL;
     if (slab->listed) heap_list_remove(&heap->cold[slab->class].partial, slab);
     else if (heap->dedicated) heap_list_remove(&heap->full, slab);
     slab->listed = false;

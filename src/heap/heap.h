@@ -52,8 +52,11 @@ struct hak_slot {
  *     | none | none | block | block | block |       |       |       |
  *       base   floor                  top             limit
  *
- * The floor is above the base where the oldest blocks were flushed.  A class that was never used
- * has no array: hak_slots_none (heap/slots.h), which is empty and full.
+ * The floor is above the base where the oldest blocks were flushed, or where there is to be room for
+ * blocks that come back from other threads: those are put below the others, which moves neither top
+ * nor limit, so that the drain may do it with any bin, whatever call it has interrupted.  The slot at
+ * the floor has no block.  A class that was never used has no array: hak_slots_none (heap/slots.h),
+ * which is empty and full.
  *
  * 16 bytes, so that a tag's class field (class << 1) counted in words of 8 bytes finds it. */
 struct hak_bin {
@@ -65,13 +68,16 @@ _Static_assert(sizeof(struct hak_bin) == 16, "found by a tag's class field: span
 
 struct hak_bin_cold {
     struct hak_slab *partial; /* slabs with free or uncut blocks */
+    struct hak_slab *kept;    /* one of them, if none of its blocks is in use; or NULL */
     struct hak_slot *base;    /* of the magazine */
     uint64_t refills, flushes;
     uint16_t capacity;    /* of the magazine, in blocks */
     uint16_t floor;       /* slots above the base that hold nothing any more */
     uint8_t was_flushed;  /* since the last refill */
     uint8_t was_refilled; /* since the last look for idle magazines */
+    uint8_t returns;      /* for so many refills, expect blocks back from other threads */
     uint8_t turns;        /* what says that it is too small: heap/bin.c */
+    uint8_t kept_looks;   /* for idle magazines, since the slab was kept */
 };
 
 /* Blocks of one other heap, as a chain to be sent. */

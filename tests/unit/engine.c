@@ -219,6 +219,7 @@ static void engine_check_bin(const struct hak_heap *heap, unsigned class) {
     const struct hak_bin_cold *cold = &heap->cold[class];
     uint32_t count = hak_heap_bin_count(heap, class);
     assert_null(cold->base->block);
+    assert_null(cold->base[cold->floor].block);
     assert_true(heap->bin[class].limit - cold->base < (ptrdiff_t)cold->base->used);
     assert_true(cold->floor + count < (uintptr_t)cold->base->used);
     for (uint32_t i = 0; i < count; i++) {
@@ -235,11 +236,14 @@ static void engine_check_bin(const struct hak_heap *heap, unsigned class) {
             assert_false(hak_used_is(block)); /* L4 */
         }
     }
-    for (const struct hak_slab *slab = heap->cold[class].partial; slab; slab = slab->next) {
+    bool kept_is_listed = !cold->kept;
+    for (const struct hak_slab *slab = cold->partial; slab; slab = slab->next) {
         assert_int_equal(slab->owner, heap->id);
         assert_int_equal(slab->class, class);
         assert_true(slab->listed && (slab->free || slab->carved < slab->capacity));
+        kept_is_listed |= slab == cold->kept && slab->used == 0;
     }
+    assert_true(kept_is_listed);
 }
 
 void engine_check_heaps(void) {
