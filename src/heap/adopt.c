@@ -43,7 +43,7 @@ void hak_adopt_park(struct hak_heap *heap) {
     adopt_set_busy(heap, 1);
     hak_remote_drain(heap, 0);
     hak_remote_send_all(heap);
-    hak_bin_flush_all(heap);
+    hak_bin_retire(heap);
     atomic_store_explicit(&heap->thread, 0, memory_order_relaxed);
     adopt_release(heap);
 }

@@ -148,21 +148,11 @@ static void bin_fill(struct hak_heap *heap, unsigned class, const struct hak_bat
     }
 }
 
-/* Makes the most of an empty bin: whatever was flushed from below has room again.  If blocks of the
- * class come back from other threads, what `max` blocks leave is for them. */
-static void bin_empty(struct hak_heap *heap, unsigned class, unsigned max) {
-    struct hak_bin_cold *cold = &heap->cold[class];
-    size_t room = hak_slots_room(cold->base, cold->capacity);
-    size_t below = cold->returns && room > max ? room - max : 0;
-    if (cold->returns) cold->returns--;
-    cold->floor = (uint16_t)below;
-    if (below) cold->base[below].block = NULL;
-    heap->bin[class].top = cold->base + below;
-}
-
 struct hak_block *hak_bin_refill(struct hak_heap *heap, unsigned class, bool *zeroed) {
     struct hak_bin_cold *cold = &heap->cold[class];
     *zeroed = false;
+    heap->bin[class].top = cold->base; /* empty: whatever was flushed from below has room again */
+    cold->floor = 0;
     cold->refills++;
     cold->was_refilled = 1;
     if (cold->was_flushed) {
@@ -170,7 +160,6 @@ struct hak_block *hak_bin_refill(struct hak_heap *heap, unsigned class, bool *ze
         bin_turn(heap, class);
     }
     unsigned max = bin_has_slots(heap, class) ? bin_batch(heap, class) : 1;
-    bin_empty(heap, class, max);
     if (hak_remote_drain(heap, class)) {
         struct hak_block *block = hak_bin_pop(heap, class);
         if (block) {
@@ -259,6 +248,21 @@ void hak_bin_flush_all(struct hak_heap *heap) {
     for (unsigned class = 1; class <= HAK_CLASSES; class ++) {
         hak_bin_flush(heap, class, 0, UINT32_MAX);
         hak_bin_drop_kept(heap, class);
+    }
+}
+
+void hak_bin_retire(struct hak_heap *heap) {
+    for (unsigned class = 1; class <= HAK_CLASSES; class ++) {
+        struct hak_bin *bin = &heap->bin[class];
+        struct hak_bin_cold *cold = &heap->cold[class];
+        struct hak_slot *old = cold->base;
+        uint32_t half = cold->capacity / 2u, first = hak_heap_first_capacity(class);
+        hak_bin_flush(heap, class, 0, UINT32_MAX);
+        hak_bin_drop_kept(heap, class);
+        cold->capacity = (uint16_t)(half > first ? half : first);
+        cold->floor = 0;
+        bin->top = bin->limit = cold->base = hak_slots_none();
+        hak_slots_keep(heap, old);
     }
 }
 

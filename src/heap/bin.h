@@ -12,9 +12,12 @@
  * magazine_bytes.  One that was not refilled between two looks holds more than its thread needs:
  * half of it is flushed (hak_bin_idle).
  *
- * A thread's heap keeps one slab of each class when its last block comes back: a thread whose blocks
- * all come and go would take it and give it back again and again.  A look for idle magazines that
- * finds it still unused a second time gives it back.
+ * A thread's heap keeps one slab of each class when its last block comes back: a thread whose
+ * blocks all come and go would take it and give it back again and again.  A look for idle magazines
+ * that finds it still unused a second time gives it back.
+ *
+ * At a thread's end its heap forgets half of what it has learned about sizes, so that over the
+ * lives of many threads its arrays don't grow to what each class has needed at some time.
  */
 #ifndef HAK_HEAP_BIN_H
 #define HAK_HEAP_BIN_H
@@ -34,6 +37,9 @@ void hak_bin_drop_kept(struct hak_heap *heap, unsigned class);
 
 /* Moves all blocks of all bins to their slabs, and keeps none of these. */
 void hak_bin_flush_all(struct hak_heap *heap);
+
+/* The same for a heap whose thread ends: its arrays are for whatever comes next. */
+void hak_bin_retire(struct hak_heap *heap);
 
 /* Moves what can be spared from all bins to their slabs; safe in a signal handler, see bin.c. */
 void hak_bin_shrink_all(struct hak_heap *heap);
@@ -84,25 +90,7 @@ HAK_INLINE bool hak_bin_try_push(struct hak_bin *bin, struct hak_block *block, u
     return true;
 }
 
-/* They come in bursts: so many refills of a class after a block of it came back leave room for more. */
-#define HAK_BIN_RETURNS 8u
-
-/* Puts a block that another thread has freed below the others of its bin.  False: no room. */
-HAK_INLINE bool hak_bin_try_push_below(struct hak_heap *heap, unsigned class,
-                                       struct hak_block *block, uint64_t *used) {
-    struct hak_bin_cold *cold = &heap->cold[class];
-    cold->returns = HAK_BIN_RETURNS;
-    if (!cold->floor) return false;
-    struct hak_slot *slot = &cold->base[cold->floor];
-    slot[-1].block = NULL; /* slot 0 has none anyway */
-    slot->used = used;
-    hak_order_stores(); /* H7: a malloc that was interrupted may take it at once */
-    slot->block = block;
-    cold->floor--;
-    return true;
-}
-
-/* hak_bin_try_push from inside the slow path; a block that finds no room goes to its slab. */
+/* The same from inside the slow path; a block that finds no room goes to its slab. */
 void hak_bin_push(struct hak_heap *heap, unsigned class, struct hak_block *block);
 
 /* A block of a class from anywhere. */

@@ -17,13 +17,16 @@
 
 __thread struct hak_tls hak_tls __attribute__((tls_model("initial-exec")));
 
-static void heap_reset_class(struct hak_heap *heap, unsigned class) {
-    const struct hak_class *info = &hak_class_table[class];
-    size_t blocks = hak_min_size(HEAP_MAGAZINE_START_BYTES / info->block_bytes,
+uint32_t hak_heap_first_capacity(unsigned class) {
+    size_t blocks = hak_min_size(HEAP_MAGAZINE_START_BYTES / hak_class_table[class].block_bytes,
                                  HEAP_MAGAZINE_START_BLOCKS);
+    return HAK_STRESS || !blocks ? 1 : (uint32_t)blocks;
+}
+
+static void heap_reset_class(struct hak_heap *heap, unsigned class) {
+    size_t blocks = hak_heap_first_capacity(class);
     struct hak_bin_cold *cold = &heap->cold[class];
     cold->partial = cold->kept = NULL;
-    if (HAK_STRESS || !blocks) blocks = 1;
     size_t room = hak_slots_room(cold->base, blocks);
     cold->capacity = (uint16_t)(room ? room : blocks);
     cold->floor = 0;

@@ -52,11 +52,8 @@ struct hak_slot {
  *     | none | none | block | block | block |       |       |       |
  *       base   floor                  top             limit
  *
- * The floor is above the base where the oldest blocks were flushed, or where there is to be room for
- * blocks that come back from other threads: those are put below the others, which moves neither top
- * nor limit, so that the drain may do it with any bin, whatever call it has interrupted.  The slot at
- * the floor has no block.  A class that was never used has no array: hak_slots_none (heap/slots.h),
- * which is empty and full.
+ * The floor is above the base where the oldest blocks were flushed.  A class that is not in use has
+ * no array: hak_slots_none (heap/slots.h), which is empty and full.
  *
  * 16 bytes, so that a tag's class field (class << 1) counted in words of 8 bytes finds it. */
 struct hak_bin {
@@ -75,7 +72,6 @@ struct hak_bin_cold {
     uint16_t floor;       /* slots above the base that hold nothing any more */
     uint8_t was_flushed;  /* since the last refill */
     uint8_t was_refilled; /* since the last look for idle magazines */
-    uint8_t returns;      /* for so many refills, expect blocks back from other threads */
     uint8_t turns;        /* what says that it is too small: heap/bin.c */
     uint8_t kept_looks;   /* for idle magazines, since the slab was kept */
 };
@@ -213,6 +209,9 @@ struct hak_heap *hak_heap_make(enum hak_heap_kind kind);
 
 /* Forgets all blocks and slabs, as in a new heap: they are elsewhere, or lost. */
 void hak_heap_reset(struct hak_heap *heap);
+
+/* The capacity of a magazine that nothing is known about. */
+uint32_t hak_heap_first_capacity(unsigned class);
 
 /* A heap's slabs are in the list of partial slabs of their class (`listed`) while they have blocks
  * to give, and otherwise in no list, or in that of full slabs if the heap is dedicated. */

@@ -118,8 +118,6 @@ bool hak_remote_drain(struct hak_heap *heap, unsigned class) {
         } else if (hak_tag_class(tag) == class && heap->bin[class].top < heap->bin[class].limit) {
             if (heap->mark) block->seal = 0;
             hak_bin_try_push(&heap->bin[class], block, at.word);
-        } else if (class && hak_bin_try_push_below(heap, hak_tag_class(tag), block, at.word)) {
-            if (heap->mark) block->seal = 0;
         } else {
             hak_bin_return(heap, block);
         }

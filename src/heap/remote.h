@@ -32,9 +32,9 @@ void hak_remote_free_now(struct hak_block *block, uint32_t tag);
 /* Sends everything in the outboxes. */
 void hak_remote_send_all(struct hak_heap *heap);
 
-/* Takes up to 64 blocks from the inbox: those of `class` onto its bin, the others below those of
- * their bins, or to their slabs.  (A signal handler must not do more to bins of other classes than
- * it asks for; and the bins of a parked heap stay empty: class 0.)  False: there were none. */
+/* Takes up to 64 blocks from the inbox: those of `class` into its bin, the others to their slabs.
+ * (A signal handler must not touch bins of other classes than it asks for; and the bins of a parked
+ * heap stay empty: class 0.)  False: there were none. */
 bool hak_remote_drain(struct hak_heap *heap, unsigned class);
 
 /* Does so much wait in the inbox that whoever sees it should see to it that it is drained? */

@@ -5,8 +5,8 @@
  * Each thread of a generation allocates blocks that die at once, with the thread, after some
  * generations (handed over in a table from which any thread takes them), or at the end of the
  * program.  So slabs are held by a few long-lived blocks while the threads that made them are
- * long gone.  When everything is freed, all memory must come back, up to 1 MiB and what the heaps of
- * as many threads keep for themselves, their magazines (docs/decisions/0008).
+ * long gone.  When everything is freed, all memory must come back, up to 1 MiB and what the heaps
+ * of as many threads keep for themselves, their magazines (docs/decisions/0010).
  *
  * Concurrency: entries of the table change hands by atomic exchange.  The permanent blocks of a
  * thread are kept in its context, which the main thread reads after joining it.
@@ -17,7 +17,7 @@
 #include <stdio.h>
 
 enum { TABLE = 4096, WITH_THREAD = 512, PERMANENT_MAX = 1 << 16 };
-enum { GROWTH_KIB = 1024, HEAP_KIB = 48 };
+enum { GROWTH_KIB = 1024, HEAP_KIB = 24 };
 
 /* A block is its own record. */
 struct record {

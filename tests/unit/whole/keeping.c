@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * Blocks that come home: what heap/bin.c does with those that other threads have freed, and with
- * slabs whose last block has come.
+ * What a heap keeps: a slab of which no block is in use; its arrays, when a thread ends.
  */
 #include "engine.h"
 
 #include "config/option.h"
 #include "heap/bin.h"
-#include "slab/used.h"
+#include "heap/slots.h"
 
 static struct hak_heap *make(const char *mode) {
     engine_mode(mode);
@@ -20,10 +19,6 @@ static struct hak_heap *make(const char *mode) {
 static struct hak_block *take(struct hak_heap *heap, unsigned class) {
     bool zeroed;
     return hak_bin_take(heap, class, &zeroed);
-}
-
-static uint32_t length(const struct hak_heap *heap, unsigned class) {
-    return hak_heap_bin_count(heap, class);
 }
 
 /* Moves the blocks of a bin to their slabs, as a slow path would. */
@@ -98,55 +93,33 @@ static void test_what_is_not_kept(void **state) {
     assert_null(heap->cold[class].partial);
 }
 
-/* Blocks that come back are put below the others, in a bin that leaves room for them. */
-static void check_below(const char *mode) {
+/* A thread's end leaves no magazine, half of what was learned, and arrays for the next thread. */
+static void test_retired(void **state) {
+    (void)state;
     if (HAK_STRESS) return;
-    struct hak_heap *heap = make(mode);
-    unsigned class = hak_class_of(100);
-    struct hak_bin_cold *cold = &heap->cold[class];
-    struct hak_block *first = take(heap, class), *second = take(heap, class);
-    assert_false(hak_bin_try_push_below(heap, class, first, NULL)); /* it was not expected */
-    while (length(heap, class)) take(heap, class);
-    take(heap, class); /* a refill */
-    uint32_t room = cold->floor, count = length(heap, class);
-    assert_true(room > 0 && room + count < cold->capacity);
-    struct hak_block *on_top = heap->bin[class].top->block;
-    for (unsigned i = 0; i < 2; i++) {
-        struct hak_block *block = i ? second : first;
-        struct hak_used_bit at = hak_used_find(block);
-        if (heap->mark) assert_true(hak_used_clear(at));
-        assert_true(hak_bin_try_push_below(heap, class, block, at.word));
-    }
-    assert_int_equal(length(heap, class), count + 2);
-    assert_ptr_equal(heap->bin[class].top->block, on_top);
+    static struct fake_thread next;
+    unsigned class = hak_class_of(16), other = hak_class_of(48);
+    hak_malloc(16);
+    struct hak_heap *heap = hak_tls.heap;
+    struct hak_slot *base = heap->cold[class].base;
+    assert_ptr_not_equal(base, hak_slots_none());
+    heap->cold[class].capacity = 15;
+    heap->cold[other].capacity = 2047;
+    engine_next_thread(&next);
+    assert_ptr_equal(heap->cold[class].base, hak_slots_none());
+    assert_int_equal(heap->cold[class].capacity, hak_heap_first_capacity(class));
+    assert_int_equal(heap->cold[other].capacity, 1023);
     engine_check_heaps();
-    while (length(heap, class) > 2) take(heap, class);
-    assert_ptr_equal(take(heap, class), first);
-    assert_ptr_equal(take(heap, class), second);
-    assert_int_equal(length(heap, class), 0);
-    for (unsigned i = 0; i <= HAK_BIN_RETURNS; i++) { /* it is not expected for ever */
-        while (length(heap, class)) take(heap, class);
-        take(heap, class);
-    }
-    assert_int_equal(cold->floor, 0);
-}
-
-static void test_below_in_fast_mode(void **state) {
-    (void)state;
-    check_below("fast");
-}
-
-static void test_below_in_checked_mode(void **state) {
-    (void)state;
-    check_below("checked");
+    hak_malloc(16);
+    assert_ptr_equal(hak_tls.heap, heap);
+    assert_ptr_equal(heap->cold[class].base, base);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         ISOLATED(test_an_empty_slab_is_kept),
         ISOLATED(test_what_is_not_kept),
-        ISOLATED(test_below_in_fast_mode),
-        ISOLATED(test_below_in_checked_mode),
+        ISOLATED(test_retired),
     };
-    return cmocka_run_group_tests_name("whole/returns", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("whole/keeping", tests, NULL, NULL);
 }
