@@ -4,7 +4,7 @@
 
 PREFIX ?= /usr/local
 
-.PHONY: all check check-long demo bench bench-quick install format clean
+.PHONY: all check check-long demo bench bench-quick bench-programs install format clean
 
 all: ; @cmake --preset release && cmake --build --preset release
 check: ; @scripts/check
@@ -12,6 +12,7 @@ check-long: ; @scripts/check-long
 demo: ; @scripts/demo
 bench: ; @scripts/bench full
 bench-quick: ; @scripts/bench quick
+bench-programs: ; @scripts/bench programs
 install: all ; @cmake --install build/release --prefix $(PREFIX)
 format: ; @git ls-files '*.c' '*.h' '*.cc' '*.cpp' | xargs clang-format -i
 clean: ; @rm -rf build

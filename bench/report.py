@@ -15,6 +15,7 @@ Needs pandas and matplotlib.
 
 import argparse
 import csv
+import gzip
 import io
 import pathlib
 import sys
@@ -41,7 +42,9 @@ MEMORY_KEYS = ("peak_kib", "live_kib")
 
 def read(path):
     """(the machine's description, the rows benchmark, arguments, allocator, run, key, value)"""
-    lines = pathlib.Path(path).read_text(encoding="utf-8").splitlines(keepends=True)
+    opener = gzip.open if path.suffix == ".gz" else open
+    with opener(path, "rt", encoding="utf-8") as file:
+        lines = file.readlines()
     about = [line[1:].strip() for line in lines if line.startswith("#")]
     table = pandas.read_csv(io.StringIO("".join(x for x in lines if not x.startswith("#"))))
     table["value"] = pandas.to_numeric(table["value"], errors="coerce")
