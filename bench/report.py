@@ -300,7 +300,7 @@ def plot(frame, title, path):
     axes.set_xlabel(f"{title}, times that of the best other allocator")
     axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncol=len(frame.columns), frameon=False)
     figure.tight_layout()
-    figure.savefig(path, metadata={"Date": None})
+    figure.savefig(path, metadata={"Date": None}, bbox_inches="tight")
     pyplot.close(figure)
 
 

@@ -98,6 +98,7 @@ def larson(threads):
         f"5 8 1000 1000 100 4141 {threads}",
         f"1 8 1000 1000 100 4141 {threads}",
         (SPEED, PEAK, SYSCALL_RATE),  # it runs for a time, so calls alone say nothing
+        quick_runs=2,  # a second each, and no less
         traced=f"1 8 1000 1000 100 4141 {threads}",
     )
 
@@ -114,7 +115,7 @@ def churn(together):
         f"churn, {together} threads",
         "churn",
         f"50000 {together}",
-        f"10000 {together}",
+        f"5000 {together}",
         SYSCALL_RATE,
         traced=f"2000 {together}",
     )
