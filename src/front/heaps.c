@@ -89,10 +89,7 @@ static void heaps_flush(unsigned first, unsigned last) {
     while (hak_remote_drain(heap, 0)) {
     }
     hak_remote_send_all(heap);
-    for (unsigned class = first; class <= last; class ++) {
-        hak_bin_flush(heap, class, 0, UINT32_MAX);
-        hak_bin_drop_kept(heap, class);
-    }
+    for (unsigned class = first; class <= last; class ++) hak_bin_clear(heap, class);
     hak_heap_leave(tls);
 }
 

@@ -115,7 +115,7 @@ void hak_adopt_collect(void) {
         while (hak_remote_drain(heap, 0)) {
         }
         hak_remote_send_all(heap);
-        hak_bin_flush_all(heap);
+        hak_bin_clear_all(heap);
         adopt_release(heap);
     }
 }

@@ -199,7 +199,8 @@ static bool bin_keeps(const struct hak_heap *heap, const struct hak_slab *slab) 
            heap == hak_tls.heap;
 }
 
-void hak_bin_drop_kept(struct hak_heap *heap, unsigned class) {
+/* Gives back the slab of a class that is kept, if there is one. */
+static void bin_drop_kept(struct hak_heap *heap, unsigned class) {
     if (heap->cold[class].kept) bin_release(heap, heap->cold[class].kept);
 }
 
@@ -244,11 +245,13 @@ void hak_bin_flush(struct hak_heap *heap, unsigned class, uint32_t keep, uint32_
     cold->flushes++;
 }
 
-void hak_bin_flush_all(struct hak_heap *heap) {
-    for (unsigned class = 1; class <= HAK_CLASSES; class ++) {
-        hak_bin_flush(heap, class, 0, UINT32_MAX);
-        hak_bin_drop_kept(heap, class);
-    }
+void hak_bin_clear(struct hak_heap *heap, unsigned class) {
+    hak_bin_flush(heap, class, 0, UINT32_MAX);
+    bin_drop_kept(heap, class);
+}
+
+void hak_bin_clear_all(struct hak_heap *heap) {
+    for (unsigned class = 1; class <= HAK_CLASSES; class ++) hak_bin_clear(heap, class);
 }
 
 void hak_bin_retire(struct hak_heap *heap) {
@@ -257,8 +260,7 @@ void hak_bin_retire(struct hak_heap *heap) {
         struct hak_bin_cold *cold = &heap->cold[class];
         struct hak_slot *old = cold->base;
         uint32_t half = cold->capacity / 2u, first = hak_heap_first_capacity(class);
-        hak_bin_flush(heap, class, 0, UINT32_MAX);
-        hak_bin_drop_kept(heap, class);
+        hak_bin_clear(heap, class);
         cold->capacity = (uint16_t)(half > first ? half : first);
         cold->floor = 0;
         bin->top = bin->limit = cold->base = hak_slots_none();
@@ -311,7 +313,7 @@ static void bin_shrink(struct hak_heap *heap, unsigned class, uint32_t keep) {
 void hak_bin_shrink_all(struct hak_heap *heap) {
     for (unsigned class = 1; class <= HAK_CLASSES; class ++) {
         bin_shrink(heap, class, 0);
-        hak_bin_drop_kept(heap, class);
+        bin_drop_kept(heap, class);
     }
 }
 
@@ -326,7 +328,7 @@ void hak_bin_idle(struct hak_heap *heap) {
             if (count < cold->capacity / 5u && cold->capacity > 1)
                 bin_resize(heap, class, cold->capacity / 2u);
         }
-        if (cold->kept && ++cold->kept_looks > 1) hak_bin_drop_kept(heap, class);
+        if (cold->kept && ++cold->kept_looks > 1) bin_drop_kept(heap, class);
         cold->was_refilled = 0;
         cold->turns = 0;
     }

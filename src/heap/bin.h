@@ -32,11 +32,9 @@ struct hak_block *hak_bin_refill(struct hak_heap *heap, unsigned class, bool *ze
 /* Moves the oldest blocks to their slabs until at most `keep` are left, at most `max` of them. */
 void hak_bin_flush(struct hak_heap *heap, unsigned class, uint32_t keep, uint32_t max);
 
-/* Gives back the slab of a class that is kept, if there is one. */
-void hak_bin_drop_kept(struct hak_heap *heap, unsigned class);
-
-/* Moves all blocks of all bins to their slabs, and keeps none of these. */
-void hak_bin_flush_all(struct hak_heap *heap);
+/* Moves all blocks of a bin to their slabs, and keeps no empty slab of the class. */
+void hak_bin_clear(struct hak_heap *heap, unsigned class);
+void hak_bin_clear_all(struct hak_heap *heap);
 
 /* The same for a heap whose thread ends: its arrays are for whatever comes next. */
 void hak_bin_retire(struct hak_heap *heap);

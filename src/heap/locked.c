@@ -109,7 +109,7 @@ void hak_locked_collect(void) {
         if (!heap || heap->kind != HAK_HEAP_LOCKED || !locked_try(heap)) continue;
         while (hak_remote_drain(heap, 0)) {
         }
-        hak_bin_flush_all(heap);
+        hak_bin_clear_all(heap);
         locked_end(heap);
     }
 }

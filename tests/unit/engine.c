@@ -5,6 +5,7 @@
 #include "engine.h"
 
 #include "base/counter.h"
+#include "config/option.h"
 #include "heap/registry.h"
 #include "slab/used.h"
 #include "span/region.h"
@@ -274,4 +275,12 @@ void engine_next_thread(struct fake_thread *next) {
 
 void engine_mode(const char *check) {
     setenv("HAKMEM_CHECK", check, 1);
+}
+
+struct hak_heap *engine_heap(const char *check) {
+    engine_mode(check);
+    hak_option_init();
+    struct hak_heap *heap = hak_heap_make(HAK_HEAP_THREAD);
+    assert_non_null(heap);
+    return heap;
 }

@@ -72,5 +72,7 @@ void engine_next_thread(struct fake_thread *next);
 
 /* Before the engine's first call: `check` = "fast" or "checked". */
 void engine_mode(const char *check);
+/* The same, and makes a heap that is no thread's. */
+struct hak_heap *engine_heap(const char *check);
 
 #endif

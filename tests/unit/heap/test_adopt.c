@@ -136,7 +136,7 @@ static void test_raid_leaves_no_block_behind(void **state) {
     for (int i = 0; i < MANY; i++) block[i] = take(from, class);
     for (int i = 0; i < 4 * 4; i++) { /* a magazine that has grown */
         from->cold[class].was_flushed = 1;
-        hak_bin_flush_all(from);
+        hak_bin_clear_all(from);
         hak_bin_push(from, class, take(from, class));
     }
     assert_true(from->cold[class].capacity > HAK_BATCH_MAX);

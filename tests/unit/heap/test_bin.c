@@ -14,14 +14,6 @@
 #include "span/arena.h"
 #include "span/region.h"
 
-static struct hak_heap *make(const char *mode) {
-    engine_mode(mode);
-    hak_option_init();
-    struct hak_heap *heap = hak_heap_make(HAK_HEAP_THREAD);
-    assert_non_null(heap);
-    return heap;
-}
-
 static unsigned length(const struct hak_heap *heap, unsigned class) {
     const struct hak_slot *top = heap->bin[class].top;
     unsigned count = 0;
@@ -45,7 +37,7 @@ static struct hak_block *take(struct hak_heap *heap, unsigned class) {
 static void test_sources(void **state) {
     (void)state;
     if (HAK_STRESS) return;
-    struct hak_heap *heap = make("fast");
+    struct hak_heap *heap = engine_heap("fast");
     struct hak_heap_counts *counts = &heap->counts;
     unsigned class = hak_class_of(1000);
     struct hak_block *block[64];
@@ -54,12 +46,12 @@ static void test_sources(void **state) {
     assert_int_equal(counts->refill_fresh, 1);
     while (!counts->refill_carve) block[held++] = take(heap, class);
     /* what is free in the slab before what is untouched */
-    hak_bin_flush_all(heap);
+    hak_bin_clear_all(heap);
     hak_bin_return(heap, block[--held]);
     block[held++] = take(heap, class);
     assert_int_equal(counts->refill_slab, 1);
     /* what others freed before anything else */
-    hak_bin_flush_all(heap);
+    hak_bin_clear_all(heap);
     hak_remote_free_now(block[--held], hak_tag_make(heap->id, class));
     struct hak_block *expected = block[held];
     assert_ptr_equal(take(heap, class), expected);
@@ -80,7 +72,7 @@ static size_t capacity_of(size_t most) {
 /* H6, for every class and every size of magazine. */
 static void test_batches_are_bounded(void **state) {
     (void)state;
-    struct hak_heap *heap = make("fast");
+    struct hak_heap *heap = engine_heap("fast");
     hak_option_write("magazine_blocks", "2048");
     hak_option_write("magazine_bytes", "64M");
     for (unsigned class = 1; class <= HAK_CLASSES; class ++) {
@@ -104,11 +96,11 @@ static void fill(struct hak_heap *heap, unsigned class, struct hak_block **block
 static void test_overflow(void **state) {
     (void)state;
     if (HAK_STRESS) return;
-    struct hak_heap *heap = make("fast");
+    struct hak_heap *heap = engine_heap("fast");
     static struct hak_block *block[4000];
     unsigned class = hak_class_of(32);
     fill(heap, class, block, UNIT_COUNT(block));
-    hak_bin_flush_all(heap);
+    hak_bin_clear_all(heap);
     for (size_t i = 0; i < UNIT_COUNT(block); i++) {
         unsigned before = length(heap, class);
         hak_bin_push(heap, class, block[i]);
@@ -123,7 +115,7 @@ static void test_overflow(void **state) {
 static void test_growth(void **state) {
     (void)state;
     if (HAK_STRESS) return;
-    struct hak_heap *heap = make("fast");
+    struct hak_heap *heap = engine_heap("fast");
     static struct hak_block *block[1000], *held[100];
     unsigned class = hak_class_of(64), least = heap->cold[class].capacity;
     fill(heap, class, held, UNIT_COUNT(held));
@@ -146,7 +138,7 @@ static void test_growth(void **state) {
 
 static void test_limits(void **state) {
     (void)state;
-    struct hak_heap *heap = make("fast");
+    struct hak_heap *heap = engine_heap("fast");
     static struct hak_block *block[300];
     hak_option_write("magazine_blocks", "20");
     hak_option_write("magazine_bytes", "4K");
@@ -168,7 +160,7 @@ static void test_limits(void **state) {
 static void test_lowered_limit(void **state) {
     (void)state;
     if (HAK_STRESS) return;
-    struct hak_heap *heap = make("fast");
+    struct hak_heap *heap = engine_heap("fast");
     static struct hak_block *block[1000];
     unsigned class = hak_class_of(64);
     for (int round = 0; round < 20; round++) {
@@ -184,11 +176,11 @@ static void test_lowered_limit(void **state) {
 static void test_busy_magazine_is_kept(void **state) {
     (void)state;
     if (HAK_STRESS) return;
-    struct hak_heap *heap = make("fast");
+    struct hak_heap *heap = engine_heap("fast");
     unsigned class = hak_class_of(64);
     struct hak_block *block[10];
     fill(heap, class, block, 10);
-    hak_bin_flush_all(heap);
+    hak_bin_clear_all(heap);
     struct hak_block *one = take(heap, class); /* a refill */
     hak_bin_push(heap, class, one);
     unsigned count = length(heap, class);
@@ -199,11 +191,11 @@ static void test_busy_magazine_is_kept(void **state) {
 static void test_flush_keeps_and_stops(void **state) {
     (void)state;
     if (HAK_STRESS) return;
-    struct hak_heap *heap = make("fast");
+    struct hak_heap *heap = engine_heap("fast");
     unsigned class = hak_class_of(16);
     static struct hak_block *block[15];
     fill(heap, class, block, 15);
-    hak_bin_flush_all(heap);
+    hak_bin_clear_all(heap);
     for (int i = 0; i < 15; i++) hak_bin_push(heap, class, block[i]);
     assert_int_equal(length(heap, class), 15);
     hak_bin_flush(heap, class, 12, UINT32_MAX);
@@ -219,7 +211,7 @@ static void test_flush_keeps_and_stops(void **state) {
 /* Blocks of many slabs in one magazine; a slab that becomes empty goes back (S1). */
 static void test_empty_slabs_go_back(void **state) {
     (void)state;
-    struct hak_heap *heap = make("fast");
+    struct hak_heap *heap = engine_heap("fast");
     struct engine_random random = {5};
     static struct hak_block *block[3000];
     for (unsigned class = 1; class <= hak_class_of(40 * KIB); class += 3) {
@@ -233,7 +225,7 @@ static void test_empty_slabs_go_back(void **state) {
             block[other] = swapped;
         }
         for (size_t i = 0; i < count; i++) hak_bin_push(heap, class, block[i]);
-        hak_bin_flush_all(heap);
+        hak_bin_clear_all(heap);
         assert_null(heap->cold[class].partial);
         engine_check_span();
     }
@@ -245,7 +237,7 @@ static void test_empty_slabs_go_back(void **state) {
 
 static void test_zeroed(void **state) {
     (void)state;
-    struct hak_heap *heap = make("fast");
+    struct hak_heap *heap = engine_heap("fast");
     for (unsigned class = 1; class <= HAK_CLASSES; class ++) {
         for (int i = 0; i < 40; i++) {
             bool zeroed;
@@ -255,13 +247,13 @@ static void test_zeroed(void **state) {
             engine_fill(block, size, 1);
             if (i % 3) hak_bin_push(heap, class, block);
         }
-        hak_bin_flush_all(heap);
+        hak_bin_clear_all(heap);
     }
 }
 
 static void test_without_memory(void **state) {
     (void)state;
-    struct hak_heap *heap = make("fast");
+    struct hak_heap *heap = engine_heap("fast");
     fake_page_fail(FAKE_ALL, 1, FAKE_FOR_EVER);
     assert_null(take(heap, 1));
     assert_int_equal(heap->counts.refill_failed, 1);
@@ -273,12 +265,12 @@ static void test_without_memory(void **state) {
 /* Memory for a slab, but none for a larger magazine, or for one at all. */
 static void test_without_memory_for_a_magazine(void **state) {
     (void)state;
-    struct hak_heap *heap = make("fast");
+    struct hak_heap *heap = engine_heap("fast");
     static struct hak_block *block[600];
     unsigned class = hak_class_of(64), other = hak_class_of(500);
     fill(heap, class, block, 8);
     hak_bin_push(heap, other, take(heap, other));
-    hak_bin_flush_all(heap);
+    hak_bin_clear_all(heap);
     while (hak_arena_alloc(HAK_CACHE_LINE, HAK_CACHE_LINE)) { /* the chunk is used up */
         fake_page_fail(FAKE_ALL, 1, FAKE_FOR_EVER);
     }
@@ -305,7 +297,7 @@ static void test_without_memory_for_a_magazine(void **state) {
 /* Every block in a slab has a seal, and none that is handed out or in a bin. */
 static void test_marks(void **state) {
     (void)state;
-    struct hak_heap *heap = make("checked");
+    struct hak_heap *heap = engine_heap("checked");
     static struct hak_block *block[500];
     unsigned class = hak_class_of(48);
     for (int round = 0; round < 3; round++) {
@@ -318,7 +310,7 @@ static void test_marks(void **state) {
             assert_true(hak_used_clear(hak_used_find(block[i]))); /* who frees it does that */
             hak_bin_push(heap, class, block[i]);
         }
-        if (round == 1) hak_bin_flush_all(heap);
+        if (round == 1) hak_bin_clear_all(heap);
         if (round == 1) assert_true(hak_block_is_sealed(block[0], heap->mark));
         for (size_t i = 0; i < UNIT_COUNT(block); i++) assert_false(hak_used_is(block[i])); /* L4 */
     }
@@ -327,14 +319,14 @@ static void test_marks(void **state) {
 /* A write to a free block that has gone back to its slab is seen before the block is handed out. */
 static void test_write_after_free_in_the_slab(void **state) {
     (void)state;
-    struct hak_heap *heap = make("checked");
+    struct hak_heap *heap = engine_heap("checked");
     hak_option_write("on_error", "report");
     unsigned class = hak_class_of(48);
     struct hak_block *keeper = take(heap, class), *block = take(heap, class);
     (void)keeper;
-    hak_bin_flush_all(heap);
+    hak_bin_clear_all(heap);
     hak_bin_push(heap, class, block);
-    hak_bin_flush_all(heap);
+    hak_bin_clear_all(heap);
     assert_ptr_equal(hak_slab_of(block)->free, block);
     block->next = (struct hak_block *)(void *)&block->seal; /* an overflow of the block before */
     block->seal = 1;

@@ -95,7 +95,7 @@ static void test_drain_is_bounded(void **state) {
     struct hak_heap *owner = make(HAK_HEAP_THREAD);
     static struct hak_block *block[MANY];
     for (int i = 0; i < MANY; i++) block[i] = take(owner, 1 + (unsigned)i % 5);
-    hak_bin_flush_all(owner);
+    hak_bin_clear_all(owner);
     assert_false(hak_remote_drain(owner, 2));
     for (int i = 0; i < MANY; i++) hak_remote_free_now(block[i], hak_map_tag(block[i]));
     for (unsigned left = MANY; left;) {
@@ -109,7 +109,7 @@ static void test_drain_is_bounded(void **state) {
         if (!left) assert_int_equal(atomic_load(&owner->inbox_bytes), 0);
     }
     assert_false(hak_remote_drain(owner, 2));
-    hak_bin_flush_all(owner);
+    hak_bin_clear_all(owner);
     engine_check_empty();
 }
 
@@ -127,7 +127,7 @@ static void test_second_chain_waits(void **state) {
     while (hak_remote_drain(owner, 2)) {
     }
     assert_int_equal(owner->counts.remote_drained, 200);
-    hak_bin_flush_all(owner);
+    hak_bin_clear_all(owner);
     engine_check_empty();
 }
 
@@ -137,7 +137,7 @@ static void test_forwarded(void **state) {
     struct hak_heap *old = make(HAK_HEAP_THREAD), *new = make(HAK_HEAP_THREAD);
     struct hak_block *block = take(old, 3);
     hak_remote_free_now(block, hak_map_tag(block));
-    hak_bin_flush_all(old);
+    hak_bin_clear_all(old);
     struct hak_slab *slab = old->cold[3].partial;
     hak_heap_slab_remove(old, slab);
     hak_slab_retag(slab, new->id);
@@ -148,7 +148,7 @@ static void test_forwarded(void **state) {
     hak_remote_send_all(old);
     assert_ptr_equal(atomic_load(&new->inbox), block);
     assert_true(hak_remote_drain(new, 2));
-    hak_bin_flush_all(new);
+    hak_bin_clear_all(new);
     engine_check_empty();
 }
 
@@ -210,7 +210,7 @@ static void test_threads(void **state) {
         sender_heap[i] = make(HAK_HEAP_THREAD);
         for (int j = 0; j < BLOCKS; j++) sent[i][j] = take(receiver, 1 + (unsigned)j % 30);
     }
-    hak_bin_flush_all(receiver);
+    hak_bin_clear_all(receiver);
     for (int i = 0; i < SENDERS; i++) pthread_create(&thread[i], NULL, send, sender_heap[i]);
     while (receiver->counts.remote_drained < SENDERS * BLOCKS) {
         hak_remote_drain(receiver, 2);
@@ -218,7 +218,7 @@ static void test_threads(void **state) {
     }
     for (int i = 0; i < SENDERS; i++) pthread_join(thread[i], NULL);
     assert_int_equal(receiver->counts.remote_drained, SENDERS * BLOCKS);
-    hak_bin_flush_all(receiver);
+    hak_bin_clear_all(receiver);
     atomic_store(&receiver->inbox_bytes, 0); /* an estimate while threads run */
     engine_check_empty();
 }

@@ -4,17 +4,8 @@
  */
 #include "engine.h"
 
-#include "config/option.h"
 #include "heap/bin.h"
 #include "heap/slots.h"
-
-static struct hak_heap *make(const char *mode) {
-    engine_mode(mode);
-    hak_option_init();
-    struct hak_heap *heap = hak_heap_make(HAK_HEAP_THREAD);
-    assert_non_null(heap);
-    return heap;
-}
 
 static struct hak_block *take(struct hak_heap *heap, unsigned class) {
     bool zeroed;
@@ -85,9 +76,9 @@ static void test_what_is_not_kept(void **state) {
     assert_null(heap->cold[class].partial->next);
     assert_null(heap->cold[hak_class_of(200 * KIB)].partial);
 
-    struct hak_heap *other = make("fast");
+    struct hak_heap *other = engine_heap("fast");
     hak_bin_return(other, take(other, 1));
-    hak_bin_flush_all(other);
+    hak_bin_clear_all(other);
     assert_null(other->cold[1].partial);
     hak_collect();
     assert_null(heap->cold[class].partial);
