@@ -99,7 +99,7 @@ int main(int argc, char **argv) {
         if (strcmp(name, commands[i].name) != 0) continue;
         static char full_name[32];
         snprintf(full_name, sizeof full_name, "hakmem %s", name);
-        argv[command_at] = full_name;
+        program_invocation_name = argv[command_at] = full_name; /* messages begin with it */
         return main_close_output(commands[i].run(argc - command_at, argv + command_at));
     }
     main_unknown(name);

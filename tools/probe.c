@@ -25,8 +25,7 @@
 /* `b` without a folder stands for that file anywhere. */
 static bool probe_same_file(const char *a, const char *b) {
     struct stat first, second;
-    const char *slash = strrchr(a, '/');
-    if (strchr(b, '/') == NULL) return strcmp(slash == NULL ? a : slash + 1, b) == 0;
+    if (strchr(b, '/') == NULL) return strcmp(program_base(a), b) == 0;
     return stat(a, &first) == 0 && stat(b, &second) == 0 && first.st_dev == second.st_dev &&
            first.st_ino == second.st_ino;
 }

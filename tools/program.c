@@ -5,6 +5,7 @@
  */
 #include "tool.h"
 
+#include <argp.h>
 #include <elf.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -56,9 +57,23 @@ bool program_find(const char *name, char *out, size_t size) {
     }
 }
 
-static const char *program_base(const char *path) {
+const char *program_base(const char *path) {
     const char *slash = strrchr(path, '/');
     return slash == NULL ? path : slash + 1;
+}
+
+int program_parse(int key, struct argp_state *state, char ***program) {
+    switch (key) {
+    case ARGP_KEY_ARG:
+        *program = state->argv + state->next - 1;
+        state->next = state->argc;
+        return 0;
+    case ARGP_KEY_NO_ARGS:
+        argp_error(state, "a program is needed");
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
 }
 
 /* What "/usr/bin/env [-option...] [NAME=value...] PROGRAM" in a script's first line runs. */

@@ -90,15 +90,8 @@ static error_t run_parse(int key, char *argument, struct argp_state *state) {
     case RUN_KEY_LIB:
         request->library = argument;
         return 0;
-    case ARGP_KEY_ARG:
-        request->program = state->argv + state->next - 1;
-        state->next = state->argc;
-        return 0;
-    case ARGP_KEY_NO_ARGS:
-        argp_error(state, "a program is needed");
-        return 0;
     default:
-        return ARGP_ERR_UNKNOWN;
+        return program_parse(key, state, &request->program);
     }
 }
 
@@ -133,7 +126,7 @@ int run_command(int argc, char **argv) {
 
     argp_err_exit_status = TOOL_EXIT_RUN;
     argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &request);
-    if (!library_find(request.library, library, sizeof library)) return TOOL_EXIT_RUN;
+    if (!library_find(request.library, library)) return TOOL_EXIT_RUN;
 
     char *preload = run_preload(library);
     if (preload == NULL || setenv("LD_PRELOAD", preload, 1) != 0) {

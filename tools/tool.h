@@ -11,8 +11,11 @@
 #ifndef HAK_TOOLS_TOOL_H
 #define HAK_TOOLS_TOOL_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
+
+struct argp_state;
 
 /* Exit statuses; those of `run` are the ones of env(1) and timeout(1). */
 enum tool_exit {
@@ -31,12 +34,22 @@ int options_command(int argc, char **argv);
 int version_command(int argc, char **argv);
 int compare_command(int argc, char **argv); /* compare/command.c */
 
-/* The path of this command; and of libhakmem.so: `given` (from --lib, or NULL), $HAKMEM_LIB, the
- * one beside the command, the installed one.  False: a message was written to standard error. */
+/* The path of this command. */
 bool library_self(char *out, size_t size);
-bool library_find(const char *given, char *out, size_t size);
+/* The path of libhakmem.so: `given` (from --lib, or NULL), $HAKMEM_LIB, the one beside the command,
+ * the installed one.  False: a message was written to standard error. */
+bool library_find(const char *given, char out[PATH_MAX]);
 /* The path of a library that this command itself needs, from beside it or the installed folder. */
-bool library_find_part(const char *name, char *out, size_t size);
+bool library_find_part(const char *name, char out[PATH_MAX]);
+/* The absolute form of a library's path.  False: it is not there, or can't be in LD_PRELOAD. */
+bool library_resolve(const char *path, char out[PATH_MAX], char *why, size_t size);
+
+/* What a path names, without its folders. */
+const char *program_base(const char *path);
+
+/* Of argp: "PROGRAM [ARGUMENT...]" behind a command's own options.  A parser passes on the keys
+ * that it does not know. */
+int program_parse(int key, struct argp_state *state, char ***program);
 
 /* The file that execvp(3) would run.  False: none is found. */
 bool program_find(const char *name, char *out, size_t size);

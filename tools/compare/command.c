@@ -117,15 +117,8 @@ static error_t command_parse(int key, char *argument, struct argp_state *state) 
     case COMMAND_KEY_PAGE:
         plan->page = argument;
         return 0;
-    case ARGP_KEY_ARG:
-        plan->program = state->argv + state->next - 1;
-        state->next = state->argc;
-        return 0;
-    case ARGP_KEY_NO_ARGS:
-        argp_error(state, "a program is needed");
-        return 0;
     default:
-        return ARGP_ERR_UNKNOWN;
+        return program_parse(key, state, &plan->program);
     }
 }
 
@@ -241,8 +234,7 @@ int compare_command(int argc, char **argv) {
 
     argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &request);
     command_check_program(plan);
-    if (!library_find(request.library, library, sizeof library) ||
-        !library_find_part(COMMAND_WITNESS, witness, sizeof witness)) {
+    if (!library_find(request.library, library) || !library_find_part(COMMAND_WITNESS, witness)) {
         return TOOL_EXIT_USAGE;
     }
     plan->library = library;

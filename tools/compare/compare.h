@@ -104,10 +104,11 @@ struct process {
 char **process_environment(const struct compare_plan *plan, const struct compare_subject *subject,
                            const char *witness);
 void process_environment_free(char **environment);
-/* In a child: becomes the program, or ends with 127. */
+/* In a child: becomes the program, in a process group of its own, or ends with 127.  It is killed
+ * when its parent ends. */
 _Noreturn void process_become(const struct process *process);
-/* Starts it in a process group of its own; -1: errno. */
-pid_t process_start(const struct process *process);
+pid_t process_start(const struct process *process); /* -1: errno */
+bool process_is_over(pid_t pid); /* or is no child; it still has to be waited for */
 /* Waits until it has ended or limit_s are over.  False: they are. */
 bool process_wait(pid_t pid, double limit_s, int *status, struct rusage *usage);
 double process_clock_s(void);
@@ -135,7 +136,7 @@ struct look {
     bool traced;        /* counts and final_kib are known */
     bool ended;
     int status;
-    long peak_kib, final_kib; /* of the process with the greatest peak */
+    double peak_kib, final_kib; /* of the process with the greatest peak */
     uint64_t calls[LOOK_CALLS];
 };
 
@@ -150,6 +151,10 @@ bool run_watched(struct compare_plan *plan, struct compare_subject *subject);
 
 /* The proportional set size of a process and of all that descend from it, KiB. */
 double tree_resident_kib(pid_t root);
+/* Reads a file of /proc/PID/, as much as fits; false: it is not there, or empty. */
+bool tree_read(pid_t pid, const char *file, char *out, size_t size);
+/* The number behind a name, "VmRSS:", at the beginning of a line but the first; -1: none. */
+double tree_number(const char *text, const char *name);
 
 /* ---- Figures and their forms ----------------------------------------------------------------- */
 

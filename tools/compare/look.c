@@ -64,8 +64,6 @@ static bool look_filter(void) {
 
 static _Noreturn void look_become(const struct process *process, int go) {
     char traced = 0;
-    setpgid(0, 0);
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (read(go, &traced, 1) != 1) _exit(127);
     close(go);
     if (traced && !look_filter()) _exit(127);
@@ -74,28 +72,14 @@ static _Noreturn void look_become(const struct process *process, int go) {
 
 /* ---- In the tracer --------------------------------------------------------------------------- */
 
-/* A line of /proc/PID/status; -1: it is not there. */
-static long look_status(pid_t pid, const char *name) {
-    char path[64], line[256];
-    const size_t length = strlen(name);
-    long value = -1;
-    snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
-    FILE *file = fopen(path, "re");
-    if (file == NULL) return -1;
-    while (value < 0 && fgets(line, sizeof line, file) != NULL) {
-        if (strncmp(line, name, length) == 0) value = strtol(line + length, NULL, 10);
-    }
-    fclose(file);
-    return value;
-}
-
 /* A thread is about to end; only the first of a process stands for it. */
 static void look_end(struct look *look, pid_t pid) {
-    if (look_status(pid, "Tgid:") != pid) return;
-    const long peak = look_status(pid, "VmHWM:");
+    char text[4096];
+    if (!tree_read(pid, "status", text, sizeof text) || tree_number(text, "Tgid:") != pid) return;
+    const double peak = tree_number(text, "VmHWM:");
     if (peak < look->peak_kib) return;
     look->peak_kib = peak;
-    look->final_kib = look_status(pid, "VmRSS:");
+    look->final_kib = tree_number(text, "VmRSS:");
 }
 
 /* What PTRACE_SEIZE reports of a stopped thread; lets it go on. */

@@ -4,6 +4,8 @@
  */
 #include "compare.h"
 
+#include "../tool.h"
+
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -33,7 +35,7 @@ void compare_fail(const char *format, ...) {
     vfprintf(stderr, format, arguments);
     fputc('\n', stderr);
     va_end(arguments);
-    exit(2);
+    exit(TOOL_EXIT_USAGE);
 }
 
 void *compare_alloc(size_t count, size_t bytes) {
@@ -129,6 +131,8 @@ void process_prepare(void) {
 /* ---- Start and end --------------------------------------------------------------------------- */
 
 void process_become(const struct process *process) {
+    setpgid(0, 0);
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (dup2(process->input, 0) >= 0 && dup2(process->output, 1) >= 0 &&
         dup2(process->error, 2) >= 0) {
         signal(SIGPIPE, SIG_DFL);
@@ -141,16 +145,17 @@ void process_become(const struct process *process) {
 pid_t process_start(const struct process *process) {
     fflush(NULL);
     const pid_t pid = fork(); /* not vfork: our own memory would count as the program's peak */
-    if (pid == 0) {
-        setpgid(0, 0);
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
-        process_become(process);
-    }
+    if (pid == 0) process_become(process);
     if (pid > 0) {
         setpgid(pid, pid);
         process_note(0, pid);
     }
     return pid;
+}
+
+bool process_is_over(pid_t pid) {
+    siginfo_t info = {0};
+    return waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid != 0;
 }
 
 /* Waits for the end without reaping it.  False: limit_s are over. */
@@ -166,10 +171,7 @@ static bool process_await(pid_t pid, double limit_s) {
             close(fd);
             return ready != 0;
         }
-        siginfo_t info = {0};
-        if (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid) {
-            return true;
-        }
+        if (process_is_over(pid)) return true;
         if (left <= 0) return false;
         usleep(PROCESS_POLL_US);
     }

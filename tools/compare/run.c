@@ -5,6 +5,8 @@
  */
 #include "compare.h"
 
+#include "../tool.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -23,10 +25,9 @@
 struct run {
     struct process process;
     FILE *output, *error;
-    pid_t pid;               /* to be waited for: the program, or its tracer */
-    pid_t program;           /* the program itself */
-    const struct look *look; /* NULL: there is no tracer */
-    double started_s;
+    pid_t pid;                      /* to be waited for: the program, or its tracer */
+    pid_t program;                  /* the program itself */
+    const struct look *look;        /* NULL: there is no tracer */
     double figure[COMPARE_METRICS]; /* NAN: not measured */
 };
 
@@ -123,10 +124,7 @@ static int run_shell(const char *command, double limit_s, FILE *output) {
 }
 
 static bool run_is_over(const struct run *run) {
-    siginfo_t info = {0};
-    return (run->look != NULL && run->look->ended) ||
-           waitid(P_PID, (id_t)run->pid, &info, WEXITED | WNOHANG | WNOWAIT) != 0 ||
-           info.si_pid != 0;
+    return (run->look != NULL && run->look->ended) || process_is_over(run->pid);
 }
 
 static bool run_ended_early(struct compare_subject *subject, struct run *run) {
@@ -218,14 +216,14 @@ bool run_measured(struct compare_plan *plan, struct compare_subject *subject) {
     struct rusage usage;
     int status = 0;
     run_open(&run, plan, subject, NULL);
-    run.started_s = process_clock_s();
+    const double start_s = process_clock_s();
     run.pid = run.program = process_start(&run.process);
     if (run.pid < 0) compare_fail("fork: %s", strerror(errno));
     bool good = plan->load == NULL || run_serve(plan, subject, &run);
     if (!process_wait(run.pid, plan->limit_s, &status, &usage)) {
         good = run_problem(subject, "the program did not end in time", run.error);
     }
-    if (plan->load == NULL) run.figure[COMPARE_WALL] = process_clock_s() - run.started_s;
+    if (plan->load == NULL) run.figure[COMPARE_WALL] = process_clock_s() - start_s;
     run.figure[COMPARE_CPU] = (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
                               (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
     run.figure[COMPARE_PEAK] = (double)usage.ru_maxrss;
@@ -244,9 +242,8 @@ bool run_measured(struct compare_plan *plan, struct compare_subject *subject) {
 
 /* What the witness wrote: in each process malloc must come from one library, the wanted one. */
 static bool run_prove(struct compare_subject *subject, FILE *witness) {
-    char line[PATH_MAX + 64], wanted[PATH_MAX], what[COMPARE_PROBLEM_BYTES / 2];
-    const char *slash = strrchr(subject->preload, '/');
-    snprintf(wanted, sizeof wanted, "%s", slash == NULL ? subject->preload : slash + 1);
+    char line[PATH_MAX + 64], what[COMPARE_PROBLEM_BYTES / 2];
+    const char *wanted = program_base(subject->preload);
     free(subject->served);
     subject->served = compare_text("%s", "");
     while (fgets(line, sizeof line, witness) != NULL) {
@@ -254,8 +251,7 @@ static bool run_prove(struct compare_subject *subject, FILE *witness) {
         char *library = strchr(line, '\t');
         if (library == NULL) continue;
         *library++ = '\0';
-        const char *base = strrchr(library, '/');
-        if (wanted[0] != '\0' && strcmp(base == NULL ? library : base + 1, wanted) != 0) {
+        if (wanted[0] != '\0' && strcmp(program_base(library), wanted) != 0) {
             snprintf(what, sizeof what, "malloc of %.60s is served by %.150s", line, library);
             return run_problem(subject, what, NULL);
         }
@@ -272,7 +268,7 @@ static void run_keep_look(struct compare_subject *subject, const struct look *lo
     for (int call = 0; call < LOOK_CALLS; call++) calls += (double)look->calls[call];
     subject->sample[COMPARE_FINAL] = compare_alloc(1, sizeof(double));
     subject->sample[COMPARE_CALLS] = compare_alloc(1, sizeof(double));
-    *subject->sample[COMPARE_FINAL] = (double)look->final_kib;
+    *subject->sample[COMPARE_FINAL] = look->final_kib;
     *subject->sample[COMPARE_CALLS] = calls;
 }
 

@@ -47,15 +47,7 @@ static bool subject_take(const char *preload, char *out, char *why, size_t size)
 
 static bool subject_take_path(const char *path, char *out, char *why, size_t size) {
     char absolute[PATH_MAX];
-    if (realpath(path, absolute) == NULL) {
-        snprintf(why, size, "%s: %s", path, strerror(errno));
-        return false;
-    }
-    if (strpbrk(absolute, " :") != NULL) {
-        snprintf(why, size, "%s: LD_PRELOAD can't hold a path with a blank or a colon", absolute);
-        return false;
-    }
-    return subject_take(absolute, out, why, size);
+    return library_resolve(path, absolute, why, size) && subject_take(absolute, out, why, size);
 }
 
 static bool subject_take_known(const char *const *soname, char *out, char *why, size_t size) {

@@ -10,7 +10,7 @@
 
 #define TREE_DEPTH_MAX 64 /* generations looked back: more would be a circle of reused pids */
 
-static bool tree_read(pid_t pid, const char *name, char *out, size_t size) {
+bool tree_read(pid_t pid, const char *name, char *out, size_t size) {
     char path[64];
     snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, name);
     FILE *file = fopen(path, "re");
@@ -19,6 +19,14 @@ static bool tree_read(pid_t pid, const char *name, char *out, size_t size) {
     fclose(file);
     out[length] = '\0';
     return length > 0;
+}
+
+double tree_number(const char *text, const char *name) {
+    const size_t length = strlen(name);
+    for (const char *end = text; (end = strchr(end, '\n')) != NULL;) {
+        if (strncmp(++end, name, length) == 0) return strtod(end + length, NULL);
+    }
+    return -1;
 }
 
 /* 0: there is none. */
@@ -40,11 +48,10 @@ static bool tree_descends(pid_t pid, pid_t root) {
 /* Shared pages count by their part; where the kernel does not say that, whole. */
 static double tree_process_kib(pid_t pid) {
     char text[4096];
-    const char *line = NULL;
-    if (tree_read(pid, "smaps_rollup", text, sizeof text)) line = strstr(text, "\nPss:");
-    if (line != NULL) return strtod(line + 5, NULL);
-    if (tree_read(pid, "status", text, sizeof text)) line = strstr(text, "\nVmRSS:");
-    return line == NULL ? 0 : strtod(line + 7, NULL);
+    double kib = -1;
+    if (tree_read(pid, "smaps_rollup", text, sizeof text)) kib = tree_number(text, "Pss:");
+    if (kib < 0 && tree_read(pid, "status", text, sizeof text)) kib = tree_number(text, "VmRSS:");
+    return kib < 0 ? 0 : kib;
 }
 
 double tree_resident_kib(pid_t root) {
