@@ -6,23 +6,22 @@
 
 Each program is compared by `hakmem compare`, whose tables are shown as they come: there every
 allocator first proves that it serves malloc.  At the end stand the geometric means over all
-programs.  --record keeps everything that was measured, for report.py.
+programs.  --record keeps everything that was measured, for publish.py.
 """
 
 import argparse
 import json
-import math
-import os
 import pathlib
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
 import typing
 
 import program_inputs
+import run
 
-REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
 SERVER_PORT = 18471
 
 # hakmem as it comes checks pointers; `fast` is without that.
@@ -104,13 +103,12 @@ def compare(tool, program, options, folder):
     record.unlink(missing_ok=True)
     words = [word.format(folder=folder) if "{folder}" in word else word for word in program.command]
     command = [str(tool), "compare", "--runs", str(options.runs), "--json", str(record)]
-    for allocator in options.allocators or ALLOCATORS:
+    for allocator in options.allocators:
         command += ["--with", allocator]
     for name in ("input", "ready", "load"):
         if getattr(program, name):
             command += [{"ready": "--until-ready"}.get(name, f"--{name}"), getattr(program, name)]
-    environment = {name: value for name, value in os.environ.items() if name != "LD_PRELOAD"}
-    environment.update(ENVIRONMENT, TMPDIR=str(folder))
+    environment = {**run.environment_of(None), **ENVIRONMENT, "TMPDIR": str(folder)}
     print(f"\n---- {program.name}\n", flush=True)
     done = subprocess.run([*command, "--", *words], cwd=folder, env=environment, check=False)
     if not record.exists():
@@ -154,22 +152,18 @@ def ratios(documents):
     return found
 
 
-def geometric_mean(values):
-    return math.exp(sum(map(math.log, values)) / len(values))
-
-
 def print_means(documents):
     found = ratios(documents)
     print(f"\nGeometric means over {len(documents)} programs, x glibc")
     print(f"  {'':12} " + " ".join(f"{title:>8}" for _, title in METRICS))
     for name, metrics in found.items():
         cells = [
-            f"{geometric_mean(metrics[key].values()):8.3f}" if key in metrics else f"{'-':>8}"
+            f"{statistics.geometric_mean(metrics[key].values()):.3f}" if key in metrics else "-"
             for key, _ in METRICS
         ]
         incomplete = len(documents) - len(metrics["cpu_s"])
         note = f"   (not on {incomplete} of them)" if incomplete else ""
-        print(f"  {name:12} {' '.join(cells)}{note}")
+        print(f"  {name:12} {' '.join(f'{cell:>8}' for cell in cells)}{note}")
 
 
 def check(documents):
@@ -187,7 +181,7 @@ def main():
     parser = argparse.ArgumentParser(prog="programs.py", description=__doc__.split("\n")[0])
     parser.add_argument("names", nargs="*", help="programs (default: all that are installed)")
     parser.add_argument("--runs", type=int, default=10, help="of each on each (default: 10)")
-    parser.add_argument("--build", type=pathlib.Path, default=REPOSITORY / "build" / "release")
+    parser.add_argument("--build", type=pathlib.Path, default=run.REPOSITORY / "build" / "release")
     parser.add_argument("--record", type=pathlib.Path, help="JSON file to write")
     parser.add_argument("--with", dest="allocators", action="append",
                         help="an allocator, as for `hakmem compare`")  # fmt: skip

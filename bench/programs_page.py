@@ -2,12 +2,12 @@
 """The page about real programs, from what programs.py --record has kept."""
 
 import json
+import statistics
 
 import programs
 
 OURS = "hakmem"
 FAST = "fast"  # hakmem without its checks: shown, but not a rival of itself
-BASE = "glibc"
 OWN = "own"  # the allocator that a program brings: not one of all programs
 
 # Metric: title, the unit that is shown, what to divide by, digits.
@@ -84,7 +84,7 @@ def means_of(documents):
     """{allocator: {metric: geometric mean of its ratios to glibc}} of those that ran everything."""
     found = programs.ratios(documents)
     return {
-        name: {key: programs.geometric_mean(of.values()) for key, of in metrics.items()}
+        name: {key: statistics.geometric_mean(of.values()) for key, of in metrics.items()}
         for name, metrics in found.items()
         if len(metrics["cpu_s"]) == len(documents)
     }

@@ -103,11 +103,10 @@ def command_of(about):
 
 def pages(folder):
     """{path below the repository: text} of everything that is written from the records."""
-    about, table = report.read(folder / RECORD)
     documents = programs_page.read(folder / PROGRAMS)
     with tempfile.TemporaryDirectory() as temporary:
         made = pathlib.Path(temporary)
-        report.write(folder / RECORD, made)
+        about, table = report.write(folder / RECORD, made)
         files = {f"docs/benchmarks/{path.name}": path.read_text() for path in made.iterdir()}
     page = files.pop("docs/benchmarks/benchmarks.md")
     page = re.sub(r"\]\((benchmarks-\w+\.svg)\)", r"](benchmarks/\1)", page)

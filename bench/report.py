@@ -305,6 +305,7 @@ def plot(frame, title, path):
 
 
 def write(record, folder):
+    """The record as read()."""
     about, table = read(record)
     time, memory = distances(table, SPEED_KEYS), distances(table, MEMORY_KEYS)
     if time.empty:
@@ -328,6 +329,7 @@ def write(record, folder):
     (folder / "benchmarks.md").write_text(page, encoding="utf-8")
     with open(folder / "benchmarks.csv", "w", newline="", encoding="utf-8") as file:
         csv.writer(file, lineterminator="\n").writerows(every_figure(table))
+    return about, table
 
 
 def main():
