@@ -152,7 +152,7 @@ struct hak_stats {
     uint64_t refill_failed;       /* ... by nothing: ENOMEM                                   */
     uint64_t free_flushed;        /* blocks moved from a full magazine to their slabs         */
     uint64_t free_remote_sent;    /* blocks sent to the inbox of their owner                  */
-    uint64_t free_remote_batches; /* ... in this many chains                                  */
+    uint64_t free_remote_batches; /* ... in this many parcels, or alone                       */
     uint64_t free_remote_drained; /* blocks taken from inboxes                                */
     uint64_t free_forwarded;      /* blocks whose slab had changed its owner meanwhile        */
     uint64_t free_foreign;        /* pointers of libc's own heap, forwarded                   */

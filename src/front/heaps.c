@@ -88,8 +88,8 @@ static void heaps_flush(unsigned first, unsigned last) {
     struct hak_heap *heap = hak_heap_enter(tls);
     while (hak_remote_drain(heap, 0)) {
     }
-    hak_remote_send_all(heap);
     for (unsigned class = first; class <= last; class ++) hak_bin_clear(heap, class);
+    hak_remote_send_all(heap);
     hak_heap_leave(tls);
 }
 

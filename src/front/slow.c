@@ -208,6 +208,19 @@ void hak_slow_overflow(void *pointer, uint64_t difference) {
     slow_push(&hak_tls, difference & ~(uint64_t)HAK_TAG_CHECKED, pointer);
 }
 
+/* Keeps another's block for this thread's next malloc, if there are few.  False: not this one. */
+static bool slow_borrow(struct hak_heap *heap, void *pointer, uint32_t tag) {
+    unsigned class = hak_tag_class(tag);
+    if (!hak_bin_may_borrow(heap, class)) return false;
+    /* A first-class heap may be destroyed before the block has gone back. */
+    if ((uintptr_t)pointer >> HAK_ADDRESS_BITS ||
+        hak_registry_get(hak_tag_owner(tag))->kind != HAK_HEAP_THREAD) {
+        return false;
+    }
+    hak_bin_borrow(heap, class, pointer);
+    return true;
+}
+
 /* Frees what is not this thread's own.  At first a guess: a block of a heap for which others are
  * gathered already, as in threads that free what another one allocates. */
 static __attribute__((noinline)) void slow_free_other(void *pointer, const struct hak_map *map,
@@ -217,6 +230,7 @@ static __attribute__((noinline)) void slow_free_other(void *pointer, const struc
         hak_slow_release(pointer, tag, "free");
         return;
     }
+    if (slow_borrow(tls->heap, pointer, tag)) return;
     struct hak_heap *heap = hak_heap_enter(tls);
     struct hak_heap *to = hak_remote_gathers_for(heap, hak_tag_owner(tag));
     bool good = to && (to->mark ? slow_remote_in_use(to, pointer, map)

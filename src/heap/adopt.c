@@ -42,8 +42,8 @@ static struct hak_heap *adopt_claimed(struct hak_heap *heap) {
 void hak_adopt_park(struct hak_heap *heap) {
     adopt_set_busy(heap, 1);
     hak_remote_drain(heap, 0);
-    hak_remote_send_all(heap);
     hak_bin_retire(heap);
+    hak_remote_send_all(heap);
     atomic_store_explicit(&heap->thread, 0, memory_order_relaxed);
     adopt_release(heap);
 }
@@ -114,8 +114,8 @@ void hak_adopt_collect(void) {
         struct hak_heap *heap = adopt_claimed(hak_registry_get(id));
         while (hak_remote_drain(heap, 0)) {
         }
-        hak_remote_send_all(heap);
         hak_bin_clear_all(heap);
+        hak_remote_send_all(heap);
         adopt_release(heap);
     }
 }

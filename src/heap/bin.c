@@ -234,7 +234,13 @@ void hak_bin_flush(struct hak_heap *heap, unsigned class, uint32_t keep, uint32_
     for (; moved < max; moved++) {
         struct hak_slot *slot = &cold->base[++cold->floor];
         struct hak_block *block = slot->block;
+        bool borrowed = hak_slot_is_borrowed(slot);
         slot->block = NULL;
+        uint32_t tag = borrowed ? hak_map_tag(block) : heap->tag;
+        if (hak_unlikely(hak_tag_owner(tag) != heap->id)) {
+            hak_remote_free(heap, block, tag);
+            continue;
+        }
         if (!slab || (uintptr_t)block >> HAK_UNIT_SHIFT != unit) {
             unit = (uintptr_t)block >> HAK_UNIT_SHIFT;
             slab = hak_slab_of(block);

@@ -16,6 +16,9 @@
  * blocks all come and go would take it and give it back again and again.  A look for idle magazines
  * that finds it still unused a second time gives it back.
  *
+ * In fast mode a bin may borrow a few blocks of other heaps (hak_bin_borrow); a flush sends them
+ * home.
+ *
  * At a thread's end its heap forgets half of what it has learned about sizes, so that over the
  * lives of many threads its arrays don't grow to what each class has needed at some time.
  */
@@ -88,7 +91,25 @@ HAK_INLINE bool hak_bin_try_push(struct hak_bin *bin, struct hak_block *block, u
     return true;
 }
 
-/* The same from inside the slow path; a block that finds no room goes to its slab. */
+/* In fast mode a few free blocks of other heaps may stay in the magazine of the thread that has
+ * freed them, when it is almost empty: a thread that allocates as many as it frees for others then
+ * has them at hand.  Blocks of less than a line go home at once, so that no line is shared by what
+ * two threads allocate.  Not in checked mode: only its owner can tell that a block is free. */
+#define HAK_BORROW_MAX   6u
+#define HAK_BORROW_FIRST 4u /* class: 64 bytes */
+
+HAK_INLINE bool hak_bin_may_borrow(const struct hak_heap *heap, unsigned class) {
+    return !heap->mark && class - HAK_BORROW_FIRST <= HAK_FAST_CLASSES - HAK_BORROW_FIRST &&
+           heap->bin[class].top < heap->bin[class].limit &&
+           hak_heap_bin_count(heap, class) < HAK_BORROW_MAX;
+}
+
+/* Takes a block that another thread's heap owns. */
+HAK_INLINE void hak_bin_borrow(struct hak_heap *heap, unsigned class, struct hak_block *block) {
+    hak_bin_try_push(&heap->bin[class], block, &block->seal);
+}
+
+/* Pushes a block from inside the slow path; one that finds no room goes to its slab. */
 void hak_bin_push(struct hak_heap *heap, unsigned class, struct hak_block *block);
 
 /* A block of a class from anywhere. */

@@ -37,7 +37,7 @@ static void heap_reset_class(struct hak_heap *heap, unsigned class) {
 void hak_heap_reset(struct hak_heap *heap) {
     for (unsigned class = 1; class <= HAK_CLASSES; class ++) heap_reset_class(heap, class);
     for (unsigned i = 0; i < HAK_OUTBOXES; i++) heap->outbox[i].owner = 0;
-    heap->pending = NULL;
+    heap->pending = 0;
     atomic_store_explicit(&heap->inbox_bytes, 0, memory_order_relaxed);
     heap->full = NULL;
     heap->huge = NULL;

@@ -8,7 +8,7 @@
  *   inbox       blocks of this heap, sent by others
  *
  * Invariants
- *   H1  A bin holds only blocks of slabs that the heap owns.
+ *   H1  A bin holds blocks of slabs that the heap owns, and few others: hak_bin_borrow.
  *   H4  A heap is parked exactly while its bit in the registry's parked mask is set; whoever clears
  *       the bit has it.  Otherwise it belongs to the thread whose thread-local data points to it,
  *       or to the thread that claimed it.
@@ -43,8 +43,14 @@ enum hak_heap_kind {
 /* A free block in a magazine. */
 struct hak_slot {
     struct hak_block *block;
-    uint64_t *used; /* checked mode: the word of its allocated bit (slab/used.h) */
+    /* checked mode: the word of its allocated bit (slab/used.h); fast mode: see below */
+    uint64_t *used;
 };
+
+/* Was it borrowed (hak_bin_borrow)?  In fast mode; maybe true also of a block that was once. */
+HAK_INLINE bool hak_slot_is_borrowed(const struct hak_slot *slot) {
+    return slot->used == &slot->block->seal;
+}
 
 /* A magazine.  The program can't overwrite it, and neither malloc nor free has to wait for a line
  * of the block.
@@ -76,13 +82,13 @@ struct hak_bin_cold {
     uint8_t kept_looks;   /* for idle magazines, since the slab was kept */
 };
 
-/* Blocks of one other heap, as a chain to be sent. */
+/* Blocks of one other heap, gathered to be sent. */
 struct hak_outbox {
     uint32_t owner; /* its id; 0: empty */
     uint32_t count;
     size_t bytes;
     struct hak_heap *to;
-    struct hak_block *head, *tail;
+    struct hak_parcel *parcel;
 };
 
 #define HAK_OUTBOXES    8u
@@ -109,10 +115,10 @@ struct hak_heap {
 
     /* atomic, relaxed: H5; read in forked children, and by the next holder of the lock */
     _Alignas(HAK_CACHE_LINE) _Atomic uint32_t busy;
-    uint32_t slow_ops;         /* slow paths entered: when to look at the clock */
-    uint32_t idle_class;       /* the last class that was looked at for an idle magazine ... */
-    uint32_t idle_ms;          /* ... and when (low 32 bits) */
-    struct hak_block *pending; /* a chain taken from the inbox, not yet worked off */
+    uint32_t slow_ops;   /* slow paths entered: when to look at the clock */
+    uint32_t idle_class; /* the last class that was looked at for an idle magazine ... */
+    uint32_t idle_ms;    /* ... and when (low 32 bits) */
+    uintptr_t pending;   /* a chain taken from the inbox, not yet worked off */
     /* atomic, relaxed: the owner's thread pointer.  heap/thread_heap.c looks at it from any thread,
      * for that thread's own. */
     _Atomic uintptr_t thread;
@@ -121,10 +127,13 @@ struct hak_heap {
     _Atomic uint32_t process;
     bool torn; /* was busy in another thread when this process was forked */
     struct hak_outbox outbox[HAK_OUTBOXES];
+    struct hak_parcel *parcels; /* its own empty ones: heap/parcel.h */
+    uint32_t parcels_made;
     struct hak_slot *spare_slots[HAK_SLOTS_SIZES]; /* heap/slots.h */
 
-    _Alignas(HAK_CACHE_LINE) _Atomic(struct hak_block *) inbox; /* atomic: pushed by anyone */
-    _Atomic size_t inbox_bytes; /* atomic, relaxed, an estimate: of inbox and pending */
+    _Alignas(HAK_CACHE_LINE) _Atomic uintptr_t inbox; /* atomic: pushed by anyone, heap/remote.c */
+    _Atomic size_t inbox_bytes;            /* atomic, relaxed, an estimate: of inbox and pending */
+    _Atomic(struct hak_parcel *) returned; /* atomic: its own, emptied by others */
 
     _Alignas(HAK_CACHE_LINE) struct hak_bin_cold cold[HAK_CLASSES + 1];
     struct hak_heap_counts counts;

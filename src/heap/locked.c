@@ -170,9 +170,9 @@ void hak_locked_destroy(struct hak_heap *heap, void (*free_huge)(struct hak_supe
     locked_acquire(heap);
     /* First: a forked child must find no way to what was released.  acquire: pairs with the release
      * in heap/remote.c */
-    atomic_exchange_explicit(&heap->inbox, NULL, memory_order_acquire);
+    atomic_exchange_explicit(&heap->inbox, 0, memory_order_acquire);
     atomic_store_explicit(&heap->inbox_bytes, 0, memory_order_relaxed);
-    heap->pending = NULL;
+    heap->pending = 0;
     hak_order_stores();
     while (heap->huge) {
         struct hak_superslab *huge = heap->huge;

@@ -2,14 +2,18 @@
  *
  * Blocks freed by a thread that does not own them.
  *
- *   freeing thread                            owner
- *   free ─► outbox[owner] ─► chain of <= 32 ══► inbox ─► pending ─► bins, slabs
- *                            one compare-and-swap     one exchange, <= 64 blocks a refill
+ *   freeing thread                             owner
+ *   free -> outbox[owner] -> parcel of <= 28 ==> inbox -> pending -> bins, slabs
+ *                            one compare-and-swap      one exchange, <= 64 blocks a refill
  *
- * Blocks of large classes, and of first-class heaps, are sent at once.  A drained block whose slab
- * has been adopted meanwhile is sent on to its new owner.
+ * Blocks of large classes, and of first-class heaps, are sent at once, and so are all when there
+ * is no parcel (heap/parcel.h): such a block is its own link of the inbox's chain.  A drained
+ * block whose slab has been adopted meanwhile is sent on to its new owner.
  *
- * Concurrency: pushing a chain releases, taking the inbox acquires.  An inbox is only ever taken
+ * In checked mode a block on its way is sealed, and has its allocated bit until it is drained: the
+ * seal is how a second free finds out.
+ *
+ * Concurrency: pushing to an inbox releases, taking it acquires.  An inbox is only ever taken
  * whole, so there is no ABA.
  */
 #ifndef HAK_HEAP_REMOTE_H

@@ -6,6 +6,7 @@
 
 #include "base/counter.h"
 #include "config/option.h"
+#include "heap/bin.h"
 #include "heap/registry.h"
 #include "slab/used.h"
 #include "span/region.h"
@@ -227,7 +228,8 @@ static void engine_check_bin(const struct hak_heap *heap, unsigned class) {
         const struct hak_slot *slot = &cold->base[cold->floor + 1 + i];
         const struct hak_block *block = slot->block;
         const struct hak_slab *slab = hak_slab_of(block);
-        if (slab->owner != heap->id || slab->class != class) {
+        bool borrowed = !heap->mark && class >= HAK_BORROW_FIRST && hak_slot_is_borrowed(slot);
+        if ((slab->owner != heap->id && !borrowed) || slab->class != class) {
             fail_msg("bin %u of heap %u has a block of heap %u, class %u", class, heap->id,
                      slab->owner, slab->class);
         }

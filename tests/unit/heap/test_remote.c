@@ -8,12 +8,13 @@
 #include "heap/adopt.h"
 #include "heap/bin.h"
 #include "heap/locked.h"
+#include "heap/parcel.h"
 #include "heap/registry.h"
 #include "heap/remote.h"
 
 #include <pthread.h>
 
-#define CHAIN (HAK_STRESS ? 2u : 32u)
+#define PARCEL (HAK_STRESS ? 2u : HAK_PARCEL_BLOCKS)
 
 static struct hak_heap *make(enum hak_heap_kind kind) {
     engine_mode("fast");
@@ -26,32 +27,42 @@ static struct hak_block *take(struct hak_heap *heap, unsigned class) {
     return hak_bin_take(heap, class, &zeroed);
 }
 
+/* The parcel that a link leads to, or NULL: to a block. */
+static struct hak_parcel *parcel_of(uintptr_t link) {
+    return link & 1 ? (struct hak_parcel *)(link - 1) : NULL;
+}
+
 static unsigned inbox_length(struct hak_heap *heap) {
     unsigned count = 0;
-    for (struct hak_block *block = atomic_load(&heap->inbox); block; block = block->next) count++;
+    for (uintptr_t link = atomic_load(&heap->inbox); link;) {
+        const struct hak_parcel *parcel = parcel_of(link);
+        count += parcel ? parcel->count : 1;
+        link = parcel ? parcel->next : (uintptr_t)((struct hak_block *)link)->next - 8;
+    }
     return count;
 }
 
-static void test_chains(void **state) {
+static void test_parcels(void **state) {
     (void)state;
     struct hak_heap *owner = make(HAK_HEAP_THREAD), *other = make(HAK_HEAP_THREAD);
-    struct hak_block *block[32];
-    for (unsigned i = 0; i < CHAIN; i++) block[i] = take(owner, 1);
-    for (unsigned i = 0; i < CHAIN; i++) {
+    struct hak_block *block[HAK_PARCEL_BLOCKS];
+    for (unsigned i = 0; i < PARCEL; i++) block[i] = take(owner, 1);
+    for (unsigned i = 0; i < PARCEL; i++) {
         assert_false(hak_remote_waiting(owner));
         hak_remote_free(other, block[i], hak_map_tag(block[i]));
     }
     assert_true(hak_remote_waiting(owner));
-    assert_int_equal(inbox_length(owner), CHAIN);
-    assert_int_equal(atomic_load(&owner->inbox_bytes), CHAIN * 16);
-    assert_int_equal(other->counts.remote_sent, CHAIN);
+    assert_int_equal(inbox_length(owner), PARCEL);
+    assert_int_equal(atomic_load(&owner->inbox_bytes), PARCEL * 16);
+    assert_int_equal(other->counts.remote_sent, PARCEL);
     assert_int_equal(other->counts.remote_batches, 1);
-    struct hak_block *at = atomic_load(&owner->inbox);
-    for (unsigned i = CHAIN; i--; at = at->next) assert_ptr_equal(at, block[i]);
-    assert_null(at);
+    const struct hak_parcel *parcel = parcel_of(atomic_load(&owner->inbox));
+    assert_non_null(parcel);
+    for (unsigned i = 0; i < PARCEL; i++) assert_ptr_equal(parcel->block[i], block[i]);
+    assert_int_equal(parcel->next, 0);
 }
 
-/* Large blocks don't wait for thirty others. */
+/* Large blocks don't wait for others. */
 static void test_bytes(void **state) {
     (void)state;
     for (unsigned class = 1; class <= HAK_CLASSES; class ++) {
@@ -63,7 +74,7 @@ static void test_bytes(void **state) {
             sent++;
         }
         size_t fits = (16 * KIB + size - 1) / size;
-        assert_int_equal(sent, hak_min_size(CHAIN, hak_max_size(fits, 1)));
+        assert_int_equal(sent, hak_min_size(PARCEL, hak_max_size(fits, 1)));
         assert_int_equal(inbox_length(owner), sent);
     }
 }
@@ -146,7 +157,8 @@ static void test_forwarded(void **state) {
     assert_int_equal(old->counts.forwarded, 1);
     assert_false(hak_remote_waiting(new)); /* in the outbox */
     hak_remote_send_all(old);
-    assert_ptr_equal(atomic_load(&new->inbox), block);
+    assert_int_equal(inbox_length(new), 1);
+    assert_ptr_equal(parcel_of(atomic_load(&new->inbox))->block[0], block);
     assert_true(hak_remote_drain(new, 2));
     hak_bin_clear_all(new);
     engine_check_empty();
@@ -238,8 +250,35 @@ static void test_sent_twice(void **state) {
     hak_remote_free_now(other, hak_map_tag(other));
     hak_remote_free_now(twice, hak_map_tag(twice)); /* the chain's first */
     hak_remote_drain(owner, 3);
-    assert_null(owner->pending);
+    assert_int_equal(owner->pending, 0);
     static struct hak_block *taken[3000];
+    for (size_t i = 0; i < UNIT_COUNT(taken); i++) {
+        taken[i] = take(owner, 3);
+        engine_fill(taken[i], 48, i);
+    }
+    for (size_t i = 0; i < UNIT_COUNT(taken); i++) assert_true(engine_intact(taken[i], 48, i));
+}
+
+/* Two threads that free one block at the same time: neither sees the other's seal. */
+static void test_freed_by_two_at_once(void **state) {
+    (void)state;
+    hak_option_init();
+    hak_option_write("on_error", "report");
+    struct hak_heap *owner = engine_heap("checked");
+    struct hak_heap *one = engine_heap("checked"), *two = engine_heap("checked");
+    static struct hak_block *taken[3000];
+    struct hak_block *twice[3];
+    for (int i = 0; i < 3; i++) twice[i] = take(owner, 3);
+    assert_non_null(take(owner, 3)); /* so that the slab stays */
+    hak_bin_clear(owner, 3);
+    hak_remote_free(one, twice[0], hak_map_tag(twice[0])); /* both in parcels */
+    hak_remote_free(two, twice[0], hak_map_tag(twice[0]));
+    hak_remote_free(one, twice[1], hak_map_tag(twice[1]));
+    hak_remote_free(one, twice[2], hak_map_tag(twice[2]));
+    hak_remote_send_all(one);
+    hak_remote_free_now(twice[1], hak_map_tag(twice[1])); /* and one by itself */
+    hak_remote_send_all(two);
+    while (hak_remote_waiting(owner)) hak_remote_drain(owner, 3);
     for (size_t i = 0; i < UNIT_COUNT(taken); i++) {
         taken[i] = take(owner, 3);
         engine_fill(taken[i], 48, i);
@@ -249,7 +288,7 @@ static void test_sent_twice(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        ISOLATED(test_chains),
+        ISOLATED(test_parcels),
         ISOLATED(test_bytes),
         ISOLATED(test_outboxes_are_shared),
         ISOLATED(test_drain_is_bounded),
@@ -258,6 +297,7 @@ int main(void) {
         ISOLATED(test_locked_heaps_get_theirs_at_once),
         ISOLATED(test_marks),
         ISOLATED(test_sent_twice),
+        ISOLATED(test_freed_by_two_at_once),
         ISOLATED(test_threads),
     };
     return cmocka_run_group_tests_name("heap/remote", tests, NULL, NULL);

@@ -127,7 +127,7 @@ static void test_remote(void **state) {
     hak_tiny_magazine_flush_all();
     struct hak_stats stats = read_stats();
     assert_int_equal(stats.free_remote_sent, 64);
-    if (!HAK_STRESS) assert_int_equal(stats.free_remote_batches, 2);
+    if (!HAK_STRESS) assert_int_equal(stats.free_remote_batches, 3); /* of 28 at most */
     assert_int_equal(stats.free_remote_drained, 64);
     assert_int_equal(stats.heaps_parked, 1);
 }
