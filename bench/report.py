@@ -305,7 +305,7 @@ def plot(frame, title, path):
 
 
 def write(record, folder):
-    """The record as read()."""
+    """Writes the page, the plots and the figures; returns what read() does."""
     about, table = read(record)
     time, memory = distances(table, SPEED_KEYS), distances(table, MEMORY_KEYS)
     if time.empty:

@@ -36,7 +36,8 @@ bool library_resolve(const char *path, char out[PATH_MAX], char *why, size_t siz
         return false;
     }
     if (strpbrk(out, " :") == NULL) return true;
-    snprintf(why, size, "%s: LD_PRELOAD can't hold a path with a blank or a colon", out);
+    snprintf(why, size, "%s: LD_PRELOAD can't hold a path with a blank or a colon; give another",
+             out);
     return false;
 }
 

@@ -74,9 +74,6 @@ struct hak_block {
     uintptr_t seal;
 };
 
-/* What stands in place of a link in a sealed block that is in no list: it was sent in a parcel. */
-#define HAK_BLOCK_SENT ((struct hak_block *)2)
-
 /* The seal of a block with a link. */
 HAK_INLINE uintptr_t hak_block_seal_of(const struct hak_block *block, const struct hak_block *next,
                                        uintptr_t mark) {

@@ -84,7 +84,7 @@ void hak_remote_free(struct hak_heap *heap, struct hak_block *block, uint32_t ta
         hak_adopt_relieve(heap, hak_registry_get(owner));
         return;
     }
-    if (heap->mark) hak_block_seal(block, HAK_BLOCK_SENT, heap->mark);
+    if (heap->mark) hak_block_seal(block, NULL, heap->mark); /* in no list */
     box->parcel->block[box->count++] = block;
     box->bytes += hak_class_table[hak_tag_class(tag)].block_bytes;
     if (hak_unlikely(box->count >= REMOTE_PARCEL_BLOCKS || box->bytes >= REMOTE_PARCEL_BYTES))

@@ -45,7 +45,7 @@ static void test_no_memory(void **state) {
     struct hak_heap *heap = engine_heap("fast");
     fake_page_fail(FAKE_ALL, 1, FAKE_FOR_EVER);
     unsigned count = 0;
-    for (struct hak_heap *from = heap; hak_slots_new(from, 2047);) {
+    while (hak_slots_new(heap, 2047)) {
     }
     while (count < MANY && (parcel[count] = hak_parcel_take(heap))) count++;
     assert_null(parcel[count]);
