@@ -193,10 +193,12 @@ static void bin_release(struct hak_heap *heap, struct hak_slab *slab) {
     hak_slab_release(slab);
 }
 
-/* Should a slab of which no block is in use stay?  Not in heaps that nobody allocates from. */
+/* Should a slab of which no block is in use stay?  Only where the class has no other with room, and
+ * not in heaps that nobody allocates from. */
 static bool bin_keeps(const struct hak_heap *heap, const struct hak_slab *slab) {
-    return !HAK_STRESS && !heap->cold[slab->class].kept && slab->units == 1 && slab->capacity > 1 &&
-           heap == hak_tls.heap;
+    const struct hak_slab *first = heap->cold[slab->class].partial;
+    bool is_only = !first || (first == slab && !slab->next);
+    return !HAK_STRESS && is_only && slab->units == 1 && slab->capacity > 1 && heap == hak_tls.heap;
 }
 
 /* Gives back the slab of a class that is kept, if there is one. */

@@ -12,9 +12,9 @@
  * magazine_bytes.  One that was not refilled between two looks holds more than its thread needs:
  * half of it is flushed (hak_bin_idle).
  *
- * A thread's heap keeps one slab of each class when its last block comes back: a thread whose
- * blocks all come and go would take it and give it back again and again.  A look for idle magazines
- * that finds it still unused a second time gives it back.
+ * A thread's heap keeps a slab when its last block comes back, unless the class has another with
+ * room: a thread whose blocks all come and go would take it and give it back again and again.  A
+ * look for idle magazines that finds it still unused a second time gives it back.
  *
  * In fast mode a bin may borrow a few blocks of other heaps (hak_bin_borrow); a flush sends them
  * home.

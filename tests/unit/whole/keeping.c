@@ -59,7 +59,7 @@ static void test_an_empty_slab_is_kept(void **state) {
     }
 }
 
-/* A second one is not kept, nor any that has more than a unit, nor another heap's. */
+/* None is kept beside one with room, nor any that has more than a unit, nor another heap's. */
 static void test_what_is_not_kept(void **state) {
     (void)state;
     if (HAK_STRESS) return;
@@ -67,7 +67,13 @@ static void test_what_is_not_kept(void **state) {
     for (size_t i = 0; i < UNIT_COUNT(block); i++) block[i] = hak_malloc(1000); /* four slabs */
     struct hak_heap *heap = hak_tls.heap;
     unsigned class = hak_class_of(1000);
-    for (size_t i = 0; i < UNIT_COUNT(block); i++) hak_free(block[i]);
+    for (size_t i = 1; i < UNIT_COUNT(block); i++) hak_free(block[i]);
+    flush(heap, class);
+    assert_null(heap->cold[class].kept);
+    assert_ptr_equal(heap->cold[class].partial, hak_slab_of(block[0]));
+    assert_null(heap->cold[class].partial->next);
+
+    hak_free(block[0]);
     hak_free(hak_malloc(200 * KIB));
     flush(heap, class);
     flush(heap, hak_class_of(200 * KIB));
