@@ -6,8 +6,8 @@
 
 #include "span/arena.h"
 
-/* Of one heap: 64 KiB, for 7168 blocks on their way.  More are sent one by one. */
-#define PARCEL_MAX (HAK_STRESS ? 3u : 256u)
+/* Of one heap: 16 KiB, for 1792 blocks on their way.  More are sent one by one. */
+#define PARCEL_MAX (HAK_STRESS ? 3u : 64u)
 
 static struct hak_parcel *parcel_make(struct hak_heap *heap) {
     if (heap->parcels_made >= PARCEL_MAX) return NULL;
