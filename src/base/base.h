@@ -66,9 +66,9 @@ HAK_INLINE unsigned hak_log2(size_t n) {
  * copies what is visible). */
 #define hak_order_stores() __atomic_signal_fence(__ATOMIC_SEQ_CST)
 
-/* A free block, in a list.  In checked mode its second word seals the first: it is the link XOR the
- * block's address XOR the process's secret mark, so that a copy of it elsewhere is no seal.  In
- * fast mode the mark is 0, and the second word not written. */
+/* A block on its way to its owner.  In checked mode its second word seals the first: it is the
+ * link, or NULL, XOR the block's address XOR the process's secret mark, so that a copy of it
+ * elsewhere is no seal.  In fast mode the mark is 0, and the second word not written. */
 struct hak_block {
     struct hak_block *next;
     uintptr_t seal;
@@ -90,8 +90,10 @@ HAK_INLINE void hak_block_link(struct hak_block *block, struct hak_block *next, 
     else block->next = next;
 }
 
+/* relaxed: of a block that is in use, which another thread may be writing to */
 HAK_INLINE bool hak_block_is_sealed(const struct hak_block *block, uintptr_t mark) {
-    return block->seal == hak_block_seal_of(block, block->next, mark);
+    const struct hak_block *next = __atomic_load_n(&block->next, __ATOMIC_RELAXED);
+    return __atomic_load_n(&block->seal, __ATOMIC_RELAXED) == hak_block_seal_of(block, next, mark);
 }
 
 #endif

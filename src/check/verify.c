@@ -55,12 +55,6 @@ static struct hak_finding verify_untagged(const void *pointer) {
     return verify_found(verify_on_stack(pointer) ? HAK_POINTER_STACK : HAK_POINTER_FOREIGN, 0, 0);
 }
 
-/* malloc_usable_size asks for blocks in use, to which another thread may be writing: relaxed. */
-static bool verify_is_sealed(const struct hak_block *block, uintptr_t mark) {
-    const struct hak_block *next = __atomic_load_n(&block->next, __ATOMIC_RELAXED);
-    return __atomic_load_n(&block->seal, __ATOMIC_RELAXED) == hak_block_seal_of(block, next, mark);
-}
-
 static struct hak_finding verify_in_slab(const void *pointer) {
     const struct hak_slab *slab = hak_slab_of(pointer);
     size_t size = hak_class_table[slab->class].block_bytes;
@@ -72,7 +66,7 @@ static struct hak_finding verify_in_slab(const void *pointer) {
     if (offset % size) return verify_found(HAK_POINTER_INTERIOR, size, offset % size);
     uintptr_t mark = hak_registry_get(slab->owner)->mark;
     /* A block that another thread has freed keeps its bit until the owner drains it. */
-    bool free = mark && (!hak_used_is(pointer) || verify_is_sealed(pointer, mark));
+    bool free = mark && (!hak_used_is(pointer) || hak_block_is_sealed(pointer, mark));
     return verify_found(free ? HAK_POINTER_FREE : HAK_POINTER_VALID, size, 0);
 }
 

@@ -12,7 +12,7 @@
 HAK_OPTION(PROFILE, "profile", WORD, RUN, HAK_PROFILE_BALANCED, 0, 3, "speed|balanced|lean|learn",
            "a set of values for the options that trade memory for speed")
 HAK_OPTION(CHECK, "check", WORD, START, HAK_CHECK_CHECKED, 0, 1, "fast|checked",
-           "checked: stop at a double free, an interior or a wild pointer, a damaged free block")
+           "checked: stop at a double free, an interior or a wild pointer")
 HAK_OPTION(ON_ERROR, "on_error", WORD, RUN, HAK_ON_ERROR_ABORT, 0, 1, "abort|report",
            "after a misuse was reported: end the process, or ignore the call and go on")
 HAK_OPTION(FOREIGN, "foreign", WORD, RUN, HAK_FOREIGN_FORWARD, 0, 1, "forward|report",

@@ -44,20 +44,29 @@ HAK_INLINE void *hak_fast_malloc(size_t size) {
     return hak_slow_malloc(size);
 }
 
-/* Checked mode: takes the allocated bit, of which *used is set to the word, from what is said to be
- * the heap's own block.  False: it is none that is in use.  A block that another thread has freed
- * keeps its bit until it is drained, but is sealed: that is looked at only in heaps that share
- * blocks, as its line may be cold. */
-HAK_INLINE bool hak_fast_unuse(const struct hak_heap *heap, const struct hak_block *block,
-                               const struct hak_map *map, uint64_t **used) {
+/* Checked mode: is what is said to be the heap's own block one that is in use?  *at is set to
+ * its allocated bit.  A block that another thread has freed keeps its bit until it is
+ * drained, but is sealed: that is looked at only in heaps that share blocks, as its line may be
+ * cold. */
+HAK_INLINE bool hak_fast_in_use(const struct hak_heap *heap, const struct hak_block *block,
+                                const struct hak_map *map, struct hak_used_bit *at) {
     uintptr_t bits = (uintptr_t)block;
     if (hak_unlikely(bits & atomic_load_explicit(&heap->doubtful, memory_order_relaxed)) &&
         (bits & HAK_NO_BLOCK || hak_block_is_sealed(block, heap->mark))) {
         return false;
     }
-    struct hak_used_bit at = hak_used_find_in(&map->zero, block);
+    *at = hak_used_find_in(&map->zero, block);
+    return hak_used_get(*at);
+}
+
+/* The same, and takes the bit from it. */
+HAK_INLINE bool hak_fast_unuse(const struct hak_heap *heap, const struct hak_block *block,
+                               const struct hak_map *map, uint64_t **used) {
+    struct hak_used_bit at;
+    if (hak_unlikely(!hak_fast_in_use(heap, block, map, &at))) return false;
     *used = at.word;
-    return hak_used_clear(at);
+    hak_used_flip(at);
+    return true;
 }
 
 /* What a tag differs by from that of the thread, for a block that the hot path may take: the class
@@ -104,6 +113,21 @@ HAK_INLINE void hak_fast_free(void *pointer) {
         }
     }
     hak_slow_free(pointer);
+}
+
+/* The usable size of a block of the thread's own that is in use; 0: ask hak_slow_usable. */
+HAK_INLINE size_t hak_fast_usable(const void *pointer) {
+    struct hak_tls *tls = &hak_tls;
+    const struct hak_map *map = hak_map_moved((uintptr_t)pointer);
+    uint64_t difference = tls->tag ^ hak_leaf_tag(&map->zero, pointer);
+    if (hak_fast_is_own(difference, HAK_CHECKED_DOOR)) {
+        struct hak_used_bit at;
+        if (hak_unlikely(!hak_fast_in_use(tls->heap, pointer, map, &at))) return 0;
+        difference -= HAK_CHECKED_DOOR;
+    } else if (!hak_fast_is_own(difference, HAK_FAST_DOOR)) {
+        return 0;
+    }
+    return hak_class_table[difference / 2].block_bytes;
 }
 
 /* With the size that the caller promises; it is looked at in checked mode only. */

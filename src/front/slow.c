@@ -170,13 +170,19 @@ static void slow_release_bad(void *pointer, const struct hak_finding *finding,
     hak_verify_fail(function, pointer, finding);
 }
 
-/* Checked mode: is a block of another heap, `to`, in use? */
+/* Checked mode: is a block in use, and not on its way home? */
+static bool slow_in_use(const struct hak_heap *owner, const struct hak_block *block,
+                        const struct hak_map *map) {
+    return !((uintptr_t)block & HAK_NO_BLOCK) &&
+           hak_used_get(hak_used_find_in(&map->zero, block)) &&
+           !hak_block_is_sealed(block, owner->mark);
+}
+
+/* The same, before it is sent to its owner. */
 static bool slow_remote_in_use(struct hak_heap *to, const struct hak_block *block,
                                const struct hak_map *map) {
     hak_remote_note_shared(to);
-    return !((uintptr_t)block & HAK_NO_BLOCK) &&
-           hak_used_get(hak_used_find_in(&map->zero, block)) &&
-           !hak_block_is_sealed(block, to->mark);
+    return slow_in_use(to, block, map);
 }
 
 void hak_slow_release(void *pointer, uint32_t tag, const char *function) {
@@ -232,11 +238,11 @@ static __attribute__((noinline)) void slow_free_other(void *pointer, const struc
     }
     if (slow_borrow(tls->heap, pointer, tag)) return;
     struct hak_heap *heap = hak_heap_enter(tls);
-    struct hak_heap *to = hak_remote_gathers_for(heap, hak_tag_owner(tag));
-    bool good = to && (to->mark ? slow_remote_in_use(to, pointer, map)
-                                : !((uintptr_t)pointer >> HAK_ADDRESS_BITS));
+    struct hak_outbox *box = hak_remote_outbox(heap, hak_tag_owner(tag));
+    bool good = box && (heap->mark ? slow_remote_in_use(box->to, pointer, map)
+                                   : !((uintptr_t)pointer >> HAK_ADDRESS_BITS));
     if (hak_likely(good)) {
-        hak_remote_free(heap, pointer, tag);
+        hak_remote_gather(heap, box, pointer, tag);
         slow_tick(heap);
     }
     hak_heap_leave(tls);
@@ -286,9 +292,12 @@ void hak_slow_free_sized(void *pointer, size_t size, const char *function) {
 /* ---- Sizes ----------------------------------------------------------------------------------- */
 
 size_t hak_slow_usable(const void *pointer, const char *function) {
-    uint32_t tag = (uintptr_t)pointer >> HAK_ADDRESS_BITS ? 0 : hak_map_tag(pointer);
-    if (tag && tag != HAK_TAG_HUGE && !hak_registry_get(hak_tag_owner(tag))->mark) {
-        return hak_class_table[hak_tag_class(tag)].block_bytes;
+    const struct hak_map *map = hak_map_moved((uintptr_t)pointer);
+    uint32_t tag = hak_leaf_tag(&map->zero, pointer);
+    if (tag && tag != HAK_TAG_HUGE && !((uintptr_t)pointer >> HAK_ADDRESS_BITS)) {
+        const struct hak_heap *owner = hak_registry_get(hak_tag_owner(tag));
+        if (!owner->mark || slow_in_use(owner, pointer, map))
+            return hak_class_table[hak_tag_class(tag)].block_bytes;
     }
     struct hak_finding finding = hak_verify(pointer);
     if (finding.verdict == HAK_POINTER_VALID) return finding.block_bytes;

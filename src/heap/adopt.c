@@ -217,7 +217,8 @@ static void adopt_repair_slab(struct hak_heap *owner, struct hak_slab *slab) {
     adopt_finish_tags(owner, slab);
     slab->next = slab->prev = NULL;
     slab->listed = false;
-    if (slab->free || slab->carved < slab->capacity) hak_heap_slab_add(owner, slab);
+    hak_slab_recount(slab);
+    if (hak_slab_has_free(slab) || slab->carved < slab->capacity) hak_heap_slab_add(owner, slab);
     else hak_heap_slab_full(owner, slab);
 }
 

@@ -9,8 +9,9 @@
  *
  * After fork the first slow path of the thread that forked parks the heaps of all threads that
  * exist no more.  A heap that was busy then is torn: whoever claims it builds its lists anew from
- * the descriptors of its slabs (H3 says why that is safe); blocks in its bins, its outboxes and its
- * pending chain are lost to the child.
+ * the descriptors of its slabs, and counts their free blocks again (no bit is set before a block is
+ * back, and none stays set when it leaves); blocks in its bins, its outboxes and its pending chain
+ * are lost to the child.
  */
 #ifndef HAK_HEAP_ADOPT_H
 #define HAK_HEAP_ADOPT_H

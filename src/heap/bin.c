@@ -19,6 +19,9 @@
  * grows: its array is memory, too. */
 #define BIN_TURNS 4u
 
+/* Refills, or flushes, in a row after which more are expected. */
+#define BIN_DRIFT 4
+
 /* What bin_shrink leaves alone. */
 #define BIN_LEFT_ALONE 1u
 
@@ -67,10 +70,24 @@ static bool bin_has_slots(struct hak_heap *heap, unsigned class) {
     return heap->cold[class].base != hak_slots_none();
 }
 
-/* Blocks to move at once: half a magazine, H6. */
-static unsigned bin_batch(const struct hak_heap *heap, unsigned class) {
-    uint32_t half = heap->cold[class].capacity / 2;
-    return half > HAK_BATCH_MAX ? HAK_BATCH_MAX : half ? half : 1;
+/* How many blocks a magazine has after a refill (step = 1), or a flush (-1): half of what it has
+ * room for, in the middle between the next flush and the next refill.  After a few of the same kind
+ * in a row the program is seen to allocate, or to free, for a while, and it has almost all, or
+ * almost none. */
+static uint32_t bin_level(struct hak_bin_cold *cold, int step) {
+    int drift = cold->drift * step > 0 ? cold->drift + step : step;
+    uint32_t capacity = cold->capacity;
+    if (drift < BIN_DRIFT && drift > -BIN_DRIFT) {
+        cold->drift = (int8_t)drift;
+        return capacity / 2;
+    }
+    return step > 0 ? capacity - capacity / 8 : capacity / 8;
+}
+
+/* Blocks to move at once, H6. */
+static unsigned bin_batch(struct hak_heap *heap, unsigned class) {
+    uint32_t level = bin_level(&heap->cold[class], 1);
+    return level > HAK_BATCH_MAX ? HAK_BATCH_MAX : level ? level : 1;
 }
 
 static void bin_report(unsigned class, const struct hak_block *block, const char *what,
@@ -93,64 +110,98 @@ void hak_bin_report_twice(unsigned class, const struct hak_block *block) {
 
 /* ---- Refill ---------------------------------------------------------------------------------- */
 
-/* Takes a batch from one listed slab; it leaves the list when it has nothing more. */
-static bool bin_from_slab(struct hak_heap *heap, struct hak_slab *slab, unsigned max,
-                          struct hak_batch *batch, bool *carved) {
-    const struct hak_block *broken = NULL;
+/* Takes up to `max` blocks from one listed slab, as hak_slab_take; it leaves the list when it has
+ * nothing more.  *zeroed: they read as zeros. */
+static unsigned bin_from_slab(struct hak_heap *heap, struct hak_slab *slab, unsigned max,
+                              struct hak_slot *slot, bool *zeroed) {
     if (heap->cold[slab->class].kept == slab) heap->cold[slab->class].kept = NULL;
-    *carved = !hak_slab_take(slab, max, heap->mark, batch, &broken);
-    if (hak_unlikely(broken != NULL)) hak_bin_report_broken(slab->class, broken);
-    bool got = !*carved || hak_slab_carve(slab, max, heap->mark, batch);
-    if (!slab->free && slab->carved == slab->capacity) hak_heap_slab_full(heap, slab);
-    return got;
+    unsigned count = hak_slab_take(slab, max, slot);
+    if (!count) {
+        count = hak_slab_carve(slab, max, heap->mark, slot);
+        *zeroed = count && slab->clean;
+    }
+    if (!hak_slab_has_free(slab) && slab->carved == slab->capacity) hak_heap_slab_full(heap, slab);
+    return count;
 }
 
-static bool bin_from_own_slabs(struct hak_heap *heap, unsigned class, unsigned max,
-                               struct hak_batch *batch) {
+static unsigned bin_from_own_slabs(struct hak_heap *heap, unsigned class, unsigned max,
+                                   struct hak_slot *slot, bool *zeroed) {
     struct hak_slab *slab;
     while ((slab = heap->cold[class].partial)) {
-        bool carved;
-        if (!bin_from_slab(heap, slab, max, batch, &carved))
-            continue; /* it was empty and has left the list */
-        if (carved) heap->counts.refill_carve++;
+        uint32_t carved = slab->carved;
+        unsigned count = bin_from_slab(heap, slab, max, slot, zeroed);
+        if (!count) continue; /* it was empty and has left the list */
+        if (slab->carved != carved) heap->counts.refill_carve++;
         else heap->counts.refill_slab++;
-        return true;
+        return count;
     }
-    return false;
+    return 0;
 }
 
-static bool bin_from_elsewhere(struct hak_heap *heap, unsigned class, unsigned max,
-                               struct hak_batch *batch) {
-    bool carved;
+static unsigned bin_from_elsewhere(struct hak_heap *heap, unsigned class, unsigned max,
+                                   struct hak_slot *slot, bool *zeroed) {
     /* A dedicated heap is destroyed with all its slabs: it must own them from the first block on.
      */
     struct hak_slab *slab = heap->dedicated ? NULL : hak_adopt_slab_for(heap, class);
-    if (slab && bin_from_slab(heap, slab, max, batch, &carved)) {
+    unsigned count = slab ? bin_from_slab(heap, slab, max, slot, zeroed) : 0;
+    if (count) {
         heap->counts.refill_adopted++;
-        return true;
+        return count;
     }
     slab = hak_slab_new(heap->id, class);
     if (!slab) {
         heap->counts.refill_failed++;
-        return false;
+        return 0;
     }
     hak_heap_slab_add(heap, slab);
     heap->counts.refill_fresh++;
-    return bin_from_slab(heap, slab, max, batch, &carved);
+    return bin_from_slab(heap, slab, max, slot, zeroed);
 }
 
-/* Puts all but the first block of a batch into the empty bin, whose room was the batch's limit. */
-static void bin_fill(struct hak_heap *heap, unsigned class, const struct hak_batch *batch) {
-    const struct hak_leaf *leaf = hak_map_leaf((uintptr_t)batch->block[0]);
-    for (unsigned i = batch->count; --i;) {
-        struct hak_block *block = batch->block[i];
-        hak_bin_try_push(&heap->bin[class], block, hak_leaf_used(leaf, block));
+/* Fills the empty bin, and takes the first block out of it again; without an array, just that one.
+ * NULL: no memory. */
+static struct hak_block *bin_fill(struct hak_heap *heap, unsigned class, bool *zeroed) {
+    struct hak_slot one[2], *slot = bin_has_slots(heap, class) ? heap->cold[class].base : one;
+    unsigned max = slot != one ? bin_batch(heap, class) : 1;
+    unsigned count = bin_from_own_slabs(heap, class, max, slot, zeroed);
+    if (!count) count = bin_from_elsewhere(heap, class, max, slot, zeroed);
+    if (!count) return NULL;
+    if (slot != one) heap->bin[class].top = slot + count - 1;
+    struct hak_block *block = slot[count].block;
+    if (heap->mark) {
+        struct hak_used_bit at = {slot[count].used, hak_used_bit_of(block)};
+        if (hak_unlikely(hak_used_get(at))) {
+            hak_bin_report_twice(class, block);
+            return hak_bin_take(heap, class, zeroed);
+        }
+        hak_used_flip(at);
     }
+    return block;
+}
+
+/* Classes with one block a slab: a free block of the next class or the one after, up to half as
+ * large again, or NULL.  Its pages are there. */
+static struct hak_block *bin_from_larger(struct hak_heap *heap, unsigned class) {
+    for (unsigned larger = class + 1; larger <= class + 2 && larger <= HAK_CLASSES; larger++) {
+        struct hak_block *block = hak_bin_pop(heap, larger);
+        if (block) return block;
+    }
+    return NULL;
+}
+
+/* None of the free blocks of these classes will do: their units may, for any class. */
+static void bin_clear_single(struct hak_heap *heap) {
+    for (unsigned class = HAK_SHARED_CLASSES + 1; class <= HAK_CLASSES; class ++)
+        hak_bin_flush(heap, class, 0, 1);
 }
 
 struct hak_block *hak_bin_refill(struct hak_heap *heap, unsigned class, bool *zeroed) {
     struct hak_bin_cold *cold = &heap->cold[class];
     *zeroed = false;
+    if (hak_unlikely(class > HAK_SHARED_CLASSES)) {
+        struct hak_block *block = bin_from_larger(heap, class);
+        if (block) return block;
+    }
     heap->bin[class].top = cold->base; /* empty: whatever was flushed from below has room again */
     cold->floor = 0;
     cold->refills++;
@@ -159,7 +210,6 @@ struct hak_block *hak_bin_refill(struct hak_heap *heap, unsigned class, bool *ze
         cold->was_flushed = 0;
         bin_turn(heap, class);
     }
-    unsigned max = bin_has_slots(heap, class) ? bin_batch(heap, class) : 1;
     if (hak_remote_drain(heap, class)) {
         struct hak_block *block = hak_bin_pop(heap, class);
         if (block) {
@@ -167,22 +217,8 @@ struct hak_block *hak_bin_refill(struct hak_heap *heap, unsigned class, bool *ze
             return block;
         }
     }
-    struct hak_batch batch;
-    if (!bin_from_own_slabs(heap, class, max, &batch) &&
-        !bin_from_elsewhere(heap, class, max, &batch)) {
-        return NULL;
-    }
-    bin_fill(heap, class, &batch);
-    *zeroed = batch.zeroed;
-    if (heap->mark) {
-        struct hak_used_bit at = hak_used_find(batch.block[0]);
-        if (hak_unlikely(hak_used_get(at))) {
-            hak_bin_report_twice(class, batch.block[0]);
-            return hak_bin_take(heap, class, zeroed);
-        }
-        hak_used_flip(at);
-    }
-    return batch.block[0];
+    if (hak_unlikely(class > HAK_SHARED_CLASSES)) bin_clear_single(heap);
+    return bin_fill(heap, class, zeroed);
 }
 
 /* ---- Flush ----------------------------------------------------------------------------------- */
@@ -206,50 +242,47 @@ static void bin_drop_kept(struct hak_heap *heap, unsigned class) {
     if (heap->cold[class].kept) bin_release(heap, heap->cold[class].kept);
 }
 
-static void bin_return_to(struct hak_heap *heap, struct hak_slab *slab, struct hak_block *block) {
-    hak_slab_put(slab, block, heap->mark);
+/* Returns blocks of one slab, as hak_slab_put_run. */
+static unsigned bin_return_run(struct hak_heap *heap, const struct hak_slot *slot, unsigned max) {
+    struct hak_slab *slab = hak_slab_of(slot->block);
+    unsigned count = hak_slab_put_run(slab, slot, max);
+    if (hak_unlikely(!count)) return 1; /* fast mode: freed twice, and its slab is gone */
     bool keep = !slab->used && bin_keeps(heap, slab);
     if (!slab->used && !keep) {
         bin_release(heap, slab);
-        return;
+        return count;
     }
     if (!slab->listed) hak_heap_slab_partial(heap, slab);
     if (hak_unlikely(keep)) {
         heap->cold[slab->class].kept = slab;
         heap->cold[slab->class].kept_looks = 0;
     }
+    return count;
 }
 
 void hak_bin_return(struct hak_heap *heap, struct hak_block *block) {
-    bin_return_to(heap, hak_slab_of(block), block);
+    bin_return_run(heap, &(struct hak_slot){.block = block}, 1);
 }
 
 /* From the bottom: what is above stays where it is, and the top too. */
 void hak_bin_flush(struct hak_heap *heap, unsigned class, uint32_t keep, uint32_t max) {
     struct hak_bin_cold *cold = &heap->cold[class];
-    uint32_t count = hak_heap_bin_count(heap, class), moved = 0;
+    uint32_t count = hak_heap_bin_count(heap, class);
     if (count <= keep) return;
     max = count - keep < max ? count - keep : max;
-    /* Of the last block: neighbours in a magazine are often neighbours in memory. */
-    struct hak_slab *slab = NULL;
-    uintptr_t unit = 0;
-    for (; moved < max; moved++) {
-        struct hak_slot *slot = &cold->base[++cold->floor];
-        struct hak_block *block = slot->block;
-        bool borrowed = hak_slot_is_borrowed(slot);
-        slot->block = NULL;
-        uint32_t tag = borrowed ? hak_map_tag(block) : heap->tag;
+    for (uint32_t left = max, done; left; left -= done) {
+        struct hak_slot *slot = &cold->base[cold->floor + 1];
+        uint32_t tag = hak_slot_is_borrowed(slot) ? hak_map_tag(slot->block) : heap->tag;
         if (hak_unlikely(hak_tag_owner(tag) != heap->id)) {
-            hak_remote_free(heap, block, tag);
-            continue;
+            hak_remote_free(heap, slot->block, tag);
+            done = 1;
+        } else {
+            done = bin_return_run(heap, slot, left);
         }
-        if (!slab || (uintptr_t)block >> HAK_UNIT_SHIFT != unit) {
-            unit = (uintptr_t)block >> HAK_UNIT_SHIFT;
-            slab = hak_slab_of(block);
-        }
-        bin_return_to(heap, slab, block);
+        cold->floor = (uint16_t)(cold->floor + done);
     }
-    heap->counts.flushed += moved;
+    cold->base[cold->floor].block = NULL;
+    heap->counts.flushed += max;
     cold->flushes++;
 }
 
@@ -295,7 +328,7 @@ static __attribute__((noinline)) bool bin_overflow(struct hak_heap *heap, unsign
         if (!cold->was_flushed) bin_turn(heap, class);
         cold->was_flushed = 1;
         if (bin->top < bin->limit) return true;
-        hak_bin_flush(heap, class, cold->capacity / 2, HAK_BATCH_MAX);
+        hak_bin_flush(heap, class, bin_level(cold, -1), HAK_BATCH_MAX);
     }
     bin_settle(heap, class);
     return bin->top < bin->limit;

@@ -10,7 +10,11 @@
  * Magazine sizes follow use.  A magazine that is flushed after a refill and refilled after a flush,
  * more than once, is too small, and grows to double, up to the options magazine_blocks and
  * magazine_bytes.  One that was not refilled between two looks holds more than its thread needs:
- * half of it is flushed (hak_bin_idle).
+ * half of it is flushed (hak_bin_idle).  A refill fills half of a magazine, and a flush leaves
+ * half, but after a few in a row.
+ *
+ * Above 32 KiB a slab has one block.  A refill that finds none in the magazines of its class and
+ * the next two gives back all that magazines of such classes have, before it takes units.
  *
  * A thread's heap keeps a slab when its last block comes back, unless the class has another with
  * room: a thread whose blocks all come and go would take it and give it back again and again.  A
@@ -29,7 +33,7 @@
 #include "slab/used.h"
 
 /* One block for the caller, and a magazine for the next ones.  *zeroed: the block reads as zeros.
- * NULL: no memory.  In checked mode the block is not sealed any more. */
+ * NULL: no memory.  Above 32 KiB the block may be of one of the next two classes. */
 struct hak_block *hak_bin_refill(struct hak_heap *heap, unsigned class, bool *zeroed);
 
 /* Moves the oldest blocks to their slabs until at most `keep` are left, at most `max` of them. */
@@ -51,7 +55,8 @@ void hak_bin_idle(struct hak_heap *heap);
 /* Returns one free block of this heap to its slab, and an emptied slab to the superslabs. */
 void hak_bin_return(struct hak_heap *heap, struct hak_block *block);
 
-/* Says that a free block's seal is broken: it was written to; or that it comes back a second time.
+/* Says that the seal of a block on its way is broken: it was written to; or that it comes back a
+ * second time.
  * Does not return, unless the option on_error says so. */
 void hak_bin_report_broken(unsigned class, const struct hak_block *block) HAK_COLD;
 void hak_bin_report_twice(unsigned class, const struct hak_block *block) HAK_COLD;
@@ -112,7 +117,7 @@ HAK_INLINE void hak_bin_borrow(struct hak_heap *heap, unsigned class, struct hak
 /* Pushes a block from inside the slow path; one that finds no room goes to its slab. */
 void hak_bin_push(struct hak_heap *heap, unsigned class, struct hak_block *block);
 
-/* A block of a class from anywhere. */
+/* A block of a class from anywhere, as hak_bin_refill. */
 HAK_INLINE struct hak_block *hak_bin_take(struct hak_heap *heap, unsigned class, bool *zeroed) {
     *zeroed = false;
     struct hak_block *block = hak_bin_pop(heap, class);

@@ -14,8 +14,7 @@
  *       or to the thread that claimed it.
  *   H5  `busy` is set while anyone is inside a slow path of the heap; then the thread-local words
  *       are closed (hak_tls_close).
- *   H7  Lists are valid at every instant: a slot is stored before the top reaches it, a link and
- *       its seal before the head of a slab's list leads to it.
+ *   H7  Magazines are valid at every instant: a slot is stored before the top reaches it.
  *
  * Concurrency: every field belongs to the owner unless it says otherwise.
  *
@@ -40,20 +39,14 @@ enum hak_heap_kind {
     HAK_HEAP_LOCKED  /* a first-class or fallback heap: used under its lock */
 };
 
-/* A free block in a magazine. */
-struct hak_slot {
-    struct hak_block *block;
-    /* checked mode: the word of its allocated bit (slab/used.h); fast mode: see below */
-    uint64_t *used;
-};
-
-/* Was it borrowed (hak_bin_borrow)?  In fast mode; maybe true also of a block that was once. */
+/* Was the block of a slot borrowed (hak_bin_borrow)?  In fast mode; maybe true also of a block that
+ * was once. */
 HAK_INLINE bool hak_slot_is_borrowed(const struct hak_slot *slot) {
     return slot->used == &slot->block->seal;
 }
 
-/* A magazine.  The program can't overwrite it, and neither malloc nor free has to wait for a line
- * of the block.
+/* A magazine: an array of slots.  The program can't overwrite it, and neither malloc nor free has
+ * to wait for a line of the block.
  *
  *     | none | none | block | block | block |       |       |       |
  *       base   floor                  top             limit
@@ -78,6 +71,7 @@ struct hak_bin_cold {
     uint16_t floor;       /* slots above the base that hold nothing any more */
     uint8_t was_flushed;  /* since the last refill */
     uint8_t was_refilled; /* since the last look for idle magazines */
+    int8_t drift;         /* refills in a row, or -flushes: heap/bin.c */
     uint8_t turns;        /* what says that it is too small: heap/bin.c */
     uint8_t kept_looks;   /* for idle magazines, since the slab was kept */
 };

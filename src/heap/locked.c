@@ -22,7 +22,7 @@ struct locked_huge {
 };
 
 static struct locked_huge *locked_links(struct hak_superslab *huge) {
-    return (struct locked_huge *)(void *)&huge->unit[0];
+    return (struct locked_huge *)(void *)&huge->meta->unit[0];
 }
 
 /* The lock is held: begins work on the heap. */

@@ -10,14 +10,12 @@
 #include "heap/parcel.h"
 #include "heap/registry.h"
 
-#define REMOTE_PARCEL_BLOCKS (HAK_STRESS ? 2u : HAK_PARCEL_BLOCKS)
-#define REMOTE_PARCEL_BYTES  ((size_t)16 << 10)
-#define REMOTE_CROWD_BYTES   ((size_t)64 << 10)
+#define REMOTE_CROWD_BYTES ((size_t)64 << 10)
 
 /* A link of a chain in an inbox is the address of a block, or of a parcel and this added. */
 #define REMOTE_IS_PARCEL ((uintptr_t)1)
-/* In a block it has this added, as no link in another list has: what a second free has brought into
- * the chain, or taken out of it, is not followed. */
+/* In a block it has this added, as the seal of a block in a parcel has not: what a second free has
+ * brought into the chain, or taken out of it, is not followed. */
 #define REMOTE_IN_BLOCK ((uintptr_t)8)
 
 /* ---- Sending --------------------------------------------------------------------------------- */
@@ -38,7 +36,7 @@ static void remote_push(struct hak_heap *to, struct hak_parcel *parcel, struct h
                                                     memory_order_relaxed));
 }
 
-static void remote_send(struct hak_heap *heap, struct hak_outbox *box) {
+void hak_remote_send(struct hak_heap *heap, struct hak_outbox *box) {
     struct hak_heap *to = box->to;
     struct hak_parcel *parcel = box->parcel;
     parcel->count = box->count;
@@ -67,7 +65,7 @@ static bool remote_start(struct hak_heap *heap, struct hak_outbox *box, uint32_t
     struct hak_heap *to = hak_registry_get(owner);
     /* A first-class heap may be destroyed, and its memory reused, while a block waits here. */
     if (to->kind != HAK_HEAP_THREAD) return false;
-    if (box->owner) remote_send(heap, box);
+    if (box->owner) hak_remote_send(heap, box);
     struct hak_parcel *parcel = hak_parcel_take(heap);
     if (!parcel) return false;
     *box = (struct hak_outbox){.owner = owner, .to = to, .parcel = parcel};
@@ -84,16 +82,12 @@ void hak_remote_free(struct hak_heap *heap, struct hak_block *block, uint32_t ta
         hak_adopt_relieve(heap, hak_registry_get(owner));
         return;
     }
-    if (heap->mark) hak_block_seal(block, NULL, heap->mark); /* in no list */
-    box->parcel->block[box->count++] = block;
-    box->bytes += hak_class_table[hak_tag_class(tag)].block_bytes;
-    if (hak_unlikely(box->count >= REMOTE_PARCEL_BLOCKS || box->bytes >= REMOTE_PARCEL_BYTES))
-        remote_send(heap, box);
+    hak_remote_gather(heap, box, block, tag);
 }
 
 void hak_remote_send_all(struct hak_heap *heap) {
     for (unsigned i = 0; i < HAK_OUTBOXES; i++) {
-        if (heap->outbox[i].owner) remote_send(heap, &heap->outbox[i]);
+        if (heap->outbox[i].owner) hak_remote_send(heap, &heap->outbox[i]);
     }
 }
 
@@ -115,12 +109,11 @@ static bool remote_settle(struct hak_heap *heap, unsigned class, struct hak_bloc
     if (!own) {
         heap->counts.forwarded++;
         hak_remote_free(heap, block, tag);
-    } else if (hak_tag_class(tag) != class || heap->bin[class].top >= heap->bin[class].limit) {
-        hak_bin_return(heap, block);
-    } else {
-        if (heap->mark) block->seal = 0;
-        hak_bin_try_push(&heap->bin[class], block, at.word);
+        return true;
     }
+    if (heap->mark) block->seal = 0;
+    if (hak_tag_class(tag) != class || !hak_bin_try_push(&heap->bin[class], block, at.word))
+        hak_bin_return(heap, block);
     return true;
 }
 

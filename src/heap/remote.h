@@ -20,14 +20,35 @@
 #define HAK_HEAP_REMOTE_H
 
 #include "heap/heap.h"
+#include "heap/parcel.h"
+
+/* A parcel is sent when it has so many blocks, or bytes. */
+#define HAK_REMOTE_BLOCKS (HAK_STRESS ? 2u : HAK_PARCEL_BLOCKS)
+#define HAK_REMOTE_BYTES  ((size_t)16 << 10)
 
 /* Frees a block whose unit has `tag`, owned by a heap other than `heap` (the caller's). */
 void hak_remote_free(struct hak_heap *heap, struct hak_block *block, uint32_t tag);
 
-/* The heap with this id, if blocks are being gathered for it in an outbox; or NULL. */
-HAK_INLINE struct hak_heap *hak_remote_gathers_for(const struct hak_heap *heap, uint32_t owner) {
-    const struct hak_outbox *box = &heap->outbox[owner % HAK_OUTBOXES];
-    return owner && box->owner == owner ? box->to : NULL;
+/* The outbox in which blocks of this owner are being gathered, or NULL. */
+HAK_INLINE struct hak_outbox *hak_remote_outbox(struct hak_heap *heap, uint32_t owner) {
+    struct hak_outbox *box = &heap->outbox[owner % HAK_OUTBOXES];
+    return owner && box->owner == owner ? box : NULL;
+}
+
+/* Sends what has been gathered. */
+void hak_remote_send(struct hak_heap *heap, struct hak_outbox *box);
+
+/* hak_remote_free with the outbox of the block's owner. */
+HAK_INLINE void hak_remote_gather(struct hak_heap *heap, struct hak_outbox *box,
+                                  struct hak_block *block, uint32_t tag) {
+    if (heap->mark) hak_block_seal(block, NULL, heap->mark); /* in no list */
+    uint32_t count = box->count;
+    size_t bytes = box->bytes + hak_class_table[hak_tag_class(tag)].block_bytes;
+    box->parcel->block[count] = block;
+    box->count = count + 1;
+    box->bytes = bytes;
+    if (hak_unlikely(count + 1 >= HAK_REMOTE_BLOCKS || bytes >= HAK_REMOTE_BYTES))
+        hak_remote_send(heap, box);
 }
 
 /* hak_remote_free for a caller that has no heap, or is inside its slow path. */

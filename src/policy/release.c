@@ -14,11 +14,10 @@
 #include "os/clock.h"
 #include "span/purge.h"
 
-/* Purges are due so often in one delay, so that memory is kept for 1 to 1.25 delays. */
+/* Purges are due so often in one delay, so that memory is kept for 1 to 1.5 delays. */
 #define RELEASE_LOOKS_PER_DELAY 4
 
-/* A look purges in so many regions that have anything dirty, and the
- * next one goes on from there. */
+/* A look purges in so many regions, and the next one goes on from there. */
 #define RELEASE_REGIONS 4u
 
 /* A heap's magazines are looked at, a few classes each time, so often: all of them in an eighth of
@@ -30,7 +29,6 @@ static _Atomic uint64_t release_due_ms;
 
 void hak_release_tick(struct hak_heap *heap) {
     uint64_t now = hak_clock_ms();
-    atomic_store_explicit(&hak_purge_noted_ms, (uint32_t)now, memory_order_relaxed);
     if ((uint32_t)now - heap->idle_ms >= RELEASE_IDLE_MS) {
         heap->idle_ms = (uint32_t)now;
         hak_bin_idle(heap);
@@ -46,11 +44,10 @@ void hak_release_tick(struct hak_heap *heap) {
                          &release_due_ms, &due, next, memory_order_relaxed, memory_order_relaxed)) {
         return;
     }
-    hak_purge_some((uint32_t)delay, RELEASE_REGIONS);
+    hak_purge_some((uint32_t)now, (uint32_t)delay, RELEASE_REGIONS);
 }
 
 size_t hak_release_all(void) {
-    atomic_store_explicit(&hak_purge_noted_ms, (uint32_t)hak_clock_ms(), memory_order_relaxed);
     hak_adopt_collect();
     hak_locked_collect();
     return hak_purge_all();

@@ -6,7 +6,7 @@
 #include "slab/class.h"
 
 #define ROW(bytes, units) \
-    { (bytes), (bytes) > HAK_CLASS_SINGLE_MAX ? 1 : (units)*65536u / (bytes), (units) }
+    { (bytes), (bytes) > HAK_CLASS_SHARED_MAX ? 1 : (units)*65536u / (bytes), (units) }
 
 /* clang-format off */
 const struct hak_class hak_class_table[HAK_CLASSES + 1] = {

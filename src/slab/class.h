@@ -14,7 +14,8 @@
 #include "base/base.h"
 
 #define HAK_CLASSES          92u                /* classes 1 to HAK_CLASSES */
-#define HAK_CLASS_SINGLE_MAX ((size_t)32 << 10) /* above: one block a slab */
+#define HAK_CLASS_SHARED_MAX ((size_t)32 << 10) /* above: one block a slab */
+#define HAK_SHARED_CLASSES   72u
 
 /* Up to here malloc and free use a bin without entering the heap's slow path (H5). */
 #define HAK_FAST_MAX     ((size_t)8 << 10)
@@ -33,7 +34,7 @@ HAK_INLINE unsigned hak_class_of(size_t size) {
     if (size <= 128) return size ? (unsigned)((size + 15) >> 4) : 1;
     size_t last = size - 1;
     unsigned top = hak_log2(last);
-    if (size <= HAK_CLASS_SINGLE_MAX)
+    if (size <= HAK_CLASS_SHARED_MAX)
         return 8 + (top - 7) * 8 + (unsigned)(last >> (top - 3)) - 8 + 1;
     return 72 + (top - 15) * 4 + (unsigned)(last >> (top - 2)) - 4 + 1;
 }

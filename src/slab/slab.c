@@ -6,6 +6,8 @@
 
 #include "base/counter.h"
 
+#include <string.h>
+
 struct hak_slab *hak_slab_new(uint32_t owner, unsigned class) {
     const struct hak_class *info = &hak_class_table[class];
     unsigned first;
@@ -14,11 +16,13 @@ struct hak_slab *hak_slab_new(uint32_t owner, unsigned class) {
     if (!superslab) return NULL;
     struct hak_slab *slab = hak_slab_at(superslab, first);
     slab->next = slab->prev = NULL;
-    slab->free = NULL;
+    slab->free_apart = superslab->meta->free[first];
     slab->base = hak_superslab_unit_base(superslab, first);
     atomic_store_explicit(&slab->owner, owner, memory_order_relaxed);
     slab->used = slab->carved = 0;
     slab->capacity = info->capacity;
+    slab->inverse = (uint32_t)(((uint64_t)1 << 32) / info->block_bytes) + 1;
+    slab->hint = 0;
     slab->units = (uint8_t)info->units;
     slab->back = 0;
     slab->listed = false;
@@ -57,50 +61,84 @@ void hak_slab_retag(struct hak_slab *slab, uint32_t owner) {
     hak_counter_add(&hak_counters.slabs_adopted, 1);
 }
 
-bool hak_slab_take(struct hak_slab *slab, unsigned max, uintptr_t mark, struct hak_batch *batch,
-                   const struct hak_block **broken) {
-    struct hak_block *next = slab->free;
-    unsigned count = 0;
-    while (next && count < max) {
-        if (hak_unlikely(mark && !hak_block_is_sealed(next, mark))) {
-            *broken = next;
-            next = NULL; /* the rest of the list can't be trusted: it is given up, not followed */
-            break;
-        }
-        batch->block[count++] = next;
-        next = next->next;
-        __builtin_prefetch(next);
-    }
-    slab->used += count;
-    hak_order_stores(); /* H3 */
-    slab->free = next;
-    hak_order_stores(); /* H7 */
-    for (unsigned i = 0; mark && i < count; i++) batch->block[i]->seal = 0;
-    batch->count = count;
-    batch->zeroed = false;
-    return count != 0;
+void hak_slab_recount(struct hak_slab *slab) {
+    unsigned inside = 0;
+    for (unsigned word = 0; word * 64 < slab->carved; word++)
+        inside += (unsigned)__builtin_popcountll(*hak_slab_free_word(slab, word));
+    slab->used = slab->carved - inside;
 }
 
-bool hak_slab_carve(struct hak_slab *slab, unsigned max, uintptr_t mark, struct hak_batch *batch) {
-    unsigned left = slab->capacity - slab->carved;
-    if (!left) return false;
+/* The slot of the block at an offset; `used` is the word of the allocated bit at offset 0. */
+static inline struct hak_slot slab_slot(const struct hak_slab *slab, uint64_t *used,
+                                        size_t offset) {
+    return (struct hak_slot){(struct hak_block *)(void *)(slab->base + offset),
+                             used + (offset >> HAK_USED_SHIFT)};
+}
+
+unsigned hak_slab_take(struct hak_slab *slab, unsigned max, struct hak_slot *slot) {
+    if (!hak_slab_has_free(slab)) return 0;
+    unsigned inside = slab->carved - slab->used, count = inside < max ? inside : max;
     size_t size = hak_class_table[slab->class].block_bytes;
-    size_t offset = slab->carved * size;
+    uint64_t *used = hak_leaf_used(hak_map_leaf((uintptr_t)slab->base), slab->base);
+    slab->used += count;
+    hak_order_stores(); /* H3 */
+    unsigned left = count, word = slab->hint;
+    for (; left && word * 64 < slab->carved; word++) {
+        uint64_t *bits = hak_slab_free_word(slab, word), rest = *bits;
+        size_t first = (size_t)word * 64 * size;
+        for (; rest && left; rest &= rest - 1, left--)
+            slot[left] = slab_slot(slab, used, first + (size_t)__builtin_ctzll(rest) * size);
+        *bits = rest;
+        if (rest) break;
+    }
+    hak_order_stores(); /* L5 */
+    slab->hint = (uint8_t)word;
+    if (hak_unlikely(
+            left)) { /* fast mode: a block was freed twice; `used` is nearer the truth now */
+        count -= left;
+        memmove(slot + 1, slot + 1 + left, count * sizeof *slot);
+    }
+    return count;
+}
+
+unsigned hak_slab_carve(struct hak_slab *slab, unsigned max, uintptr_t mark,
+                        struct hak_slot *slot) {
+    unsigned before = slab->carved, left = slab->capacity - before;
+    if (!left) return 0;
+    size_t size = hak_class_table[slab->class].block_bytes;
+    size_t offset = before * size;
     size_t page_end = hak_align_up(offset + 1, HAK_PAGE_BYTES_MIN);
     unsigned count = (unsigned)((page_end - offset + size - 1) / size);
     if (count > max) count = max;
     if (count > left) count = left;
+    uint64_t *used = hak_leaf_used(hak_map_leaf((uintptr_t)slab->base), slab->base);
 
+    if (before % 64) *hak_slab_free_word(slab, before / 64) &= hak_bits_run(0, before % 64);
+    for (unsigned word = (before + 63) / 64; word * 64 < before + count; word++)
+        *hak_slab_free_word(slab, word) = 0;
     slab->used += count;
     hak_order_stores(); /* H3 */
     /* relaxed: other threads judge their pointers by it (check/verify.c) */
-    __atomic_store_n(&slab->carved, slab->carved + count, __ATOMIC_RELAXED);
-    char *first = slab->base + offset;
-    for (unsigned i = 0; i < count; i++) {
-        batch->block[i] = (struct hak_block *)(void *)(first + i * size);
-        if (mark && !slab->clean) batch->block[i]->seal = 0;
+    __atomic_store_n(&slab->carved, before + count, __ATOMIC_RELAXED);
+    for (unsigned i = count; i; i--, offset += size) {
+        slot[i] = slab_slot(slab, used, offset);
+        if (mark && !slab->clean) slot[i].block->seal = 0;
     }
-    batch->count = count;
-    batch->zeroed = slab->clean;
-    return true;
+    return count;
+}
+
+unsigned hak_slab_put_run(struct hak_slab *slab, const struct hak_slot *slot, unsigned max) {
+    uintptr_t base = (uintptr_t)slab->base, bytes = (uintptr_t)slab->units << HAK_UNIT_SHIFT;
+    unsigned count = 0;
+    for (; count < max; count++) {
+        uintptr_t offset = (uintptr_t)slot[count].block - base;
+        if (offset >= bytes) break;
+        unsigned index = hak_slab_index(slab, offset), word = index / 64;
+        if (word < slab->hint) slab->hint = (uint8_t)word;
+        hak_order_stores(); /* L5 */
+        *hak_slab_free_word(slab, word) |= hak_bits_one(index);
+    }
+    hak_order_stores(); /* H3 */
+    slab->used -= count;
+    return count;
 }

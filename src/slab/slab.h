@@ -4,9 +4,9 @@
  *
  *   | block 0 | block 1 | ... | block carved-1 |  untouched ............ | too short for a block |
  *
- * Its descriptor lies in the metadata of its first unit; those of its other units say how far back
- * that is.  Free blocks are linked through their first word; nothing else of a block is written,
- * but for the seal in checked mode.
+ * Its descriptor lies in the record of its first unit; those of its other units say how far back
+ * that is.  A free block has its bit set, there or in the superslab's metadata.  The block itself
+ * is neither read nor written, but for an old seal in memory that had another use before.
  *
  * Invariants
  *   H2  Only the owner touches a descriptor.
@@ -15,7 +15,10 @@
  *       slab is `clean`.
  *   L3  A descriptor with a class is whole, and tells the truth when a tag does not (after a fork
  *       between two tags): class is set after the rest and before the tags, cleared after them.
- *   L2  used + (length of the free list) <= carved.
+ *   L2  used + (the number of free bits below `carved`) = carved; more while a call changes them,
+ *       less when a program has freed a block twice in fast mode.
+ *   L5  A free bit is set after its block is back, and cleared before it leaves; none is set in a
+ *       word below `hint`.
  *
  * Concurrency: the owner's thread, but for the constant fields, which anybody with a pointer to a
  * block may read.
@@ -24,6 +27,7 @@
 #define HAK_SLAB_SLAB_H
 
 #include "base/base.h"
+#include "base/bits.h"
 #include "slab/class.h"
 #include "span/map.h"
 #include "span/superslab.h"
@@ -32,24 +36,28 @@ struct hak_slab {
     /* owner: list of partial slabs; or, in first-class heaps, of full ones */
     _Alignas(HAK_CACHE_LINE) struct hak_slab *next;
     struct hak_slab *prev;
-    struct hak_block *free; /* owner */
+    uint64_t *free_apart;   /* const while in use: the words behind free[], where there are more */
     char *base;             /* const while in use */
     _Atomic uint32_t owner; /* relaxed: changed by adoption, while check/verify.c may read it */
     uint32_t used;          /* owner: H3 */
     uint32_t carved;        /* owner */
     uint32_t capacity;      /* const while in use */
+    uint32_t inverse;       /* const while in use: 2^32 / block size, rounded up */
+    uint8_t hint;           /* owner: L5 */
     uint8_t class;          /* const while in use; 0 = no slab starts here */
     uint8_t units;          /* const while in use */
     uint8_t back;           /* const while in use: units back to the slab's first */
     bool listed;            /* owner: in the heap's list of partial slabs */
     bool clean;             /* const while in use: units were zero when it was made */
+    /* owner: by block; those from `carved` on mean nothing */
+    _Alignas(HAK_CACHE_LINE) uint64_t free[HAK_FREE_WORDS];
 };
 
 _Static_assert(sizeof(struct hak_slab) == sizeof(struct hak_unit),
                "a slab descriptor is one unit record");
 
 HAK_INLINE struct hak_slab *hak_slab_at(struct hak_superslab *superslab, unsigned unit) {
-    return (struct hak_slab *)(void *)&superslab->unit[unit];
+    return (struct hak_slab *)(void *)&superslab->meta->unit[unit];
 }
 
 /* The slab of a block. `superslab` has been looked up for it. */
@@ -72,31 +80,40 @@ void hak_slab_release(struct hak_slab *slab);
 /* Makes `owner` the owner.  The caller has claimed the heap of the old one (H2). */
 void hak_slab_retag(struct hak_slab *slab, uint32_t owner);
 
-/* Blocks taken out of a slab, in the order in which they should be used. */
-struct hak_batch {
-    struct hak_block *block[HAK_BATCH_MAX];
-    unsigned count;
-    bool zeroed; /* they read as zeros */
+/* Counts again what is free (L2), in a slab of a heap in which a fork has interrupted a call. */
+void hak_slab_recount(struct hak_slab *slab);
+
+/* A free block outside its slab: in a magazine (heap/heap.h), or on the way there. */
+struct hak_slot {
+    struct hak_block *block;
+    uint64_t *used; /* checked mode: the word of its allocated bit (slab/used.h) */
 };
 
-/* Takes up to `max` >= 1 blocks from the free list, and their seals from them.  False: it is empty.
- * *broken is set to a block whose seal is broken (mark != 0), if there is one among them: it and
- * what follows are given up. */
-bool hak_slab_take(struct hak_slab *slab, unsigned max, uintptr_t mark, struct hak_batch *batch,
-                   const struct hak_block **broken);
+/* Takes up to `max` >= 1 free blocks, those at the lowest addresses, into slot[1] to slot[count],
+ * the lowest last.  Returns the count; 0: there is none. */
+unsigned hak_slab_take(struct hak_slab *slab, unsigned max, struct hak_slot *slot);
 
-/* Cuts up to `max` >= 1 new blocks: those that start in the page of the first.  They are not
- * touched, unless they may have a seal (mark != 0) from an earlier use of their memory.  False:
- * all are cut. */
-bool hak_slab_carve(struct hak_slab *slab, unsigned max, uintptr_t mark, struct hak_batch *batch);
+/* Cuts up to `max` >= 1 new blocks, in the same way: those that start in the page of the first.
+ * They are not touched, unless they may have a seal (mark != 0) from an earlier use of their
+ * memory.  0: all are cut. */
+unsigned hak_slab_carve(struct hak_slab *slab, unsigned max, uintptr_t mark, struct hak_slot *slot);
 
-/* Returns a block.  The caller looks at `listed` and `used` then. */
-HAK_INLINE void hak_slab_put(struct hak_slab *slab, struct hak_block *block, uintptr_t mark) {
-    hak_block_link(block, slab->free, mark);
-    hak_order_stores(); /* H7 */
-    slab->free = block;
-    hak_order_stores(); /* H3 */
-    slab->used--;
+/* Returns the blocks of slot[0] to slot[max - 1], up to the first that is not of this slab.
+ * Returns how many.  The caller looks at `listed` and `used` then. */
+unsigned hak_slab_put_run(struct hak_slab *slab, const struct hak_slot *slot, unsigned max);
+
+/* Are there free blocks? */
+HAK_INLINE bool hak_slab_has_free(const struct hak_slab *slab) {
+    return slab->used < slab->carved;
+}
+
+HAK_INLINE uint64_t *hak_slab_free_word(struct hak_slab *slab, unsigned word) {
+    return word < HAK_FREE_WORDS ? &slab->free[word] : &slab->free_apart[word - HAK_FREE_WORDS];
+}
+
+/* The index of the block that starts at an offset from the slab's base. */
+HAK_INLINE unsigned hak_slab_index(const struct hak_slab *slab, uint64_t offset) {
+    return (unsigned)(offset * slab->inverse >> 32);
 }
 
 #endif

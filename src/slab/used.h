@@ -45,8 +45,8 @@ HAK_INLINE bool hak_used_get(struct hak_used_bit at) {
     return __atomic_load_n(at.word, __ATOMIC_RELAXED) & at.bit;
 }
 
-/* For the owner.  When a block is handed out: after it has left its list, or a forked child would
- * find it in there with its bit set. */
+/* For the owner.  When a block is handed out: after it has left its magazine, or its slab, or a
+ * forked child would find it there with its bit set. */
 HAK_INLINE void hak_used_flip(struct hak_used_bit at) {
     hak_bits_flip(at.word, at.bit);
 }

@@ -49,8 +49,7 @@ void hak_map_set_superslab(const void *start, struct hak_superslab *superslab) {
     if (leaf == &hak_map.zero) return; /* not covered: nothing was stored either */
     uintptr_t used = 0;
     if (superslab) {
-        used = (uintptr_t)superslab->region->used[superslab->slot].word -
-               (address >> HAK_USED_SHIFT) * sizeof(uint64_t);
+        used = (uintptr_t)superslab->meta->used - (address >> HAK_USED_SHIFT) * sizeof(uint64_t);
     }
     atomic_store_explicit(&leaf->used[index], used, memory_order_relaxed);
     atomic_store_explicit(&leaf->superslab[index], superslab, memory_order_release);

@@ -6,26 +6,32 @@
 
 #include "span/region.h"
 
-_Atomic uint32_t hak_purge_noted_ms;
-
 /* The region at which the next hak_purge_some starts.  atomic, relaxed: any value will do. */
 static _Atomic uint32_t purge_cursor;
 
-static size_t purge_region(struct hak_region *region, uint32_t age_ms) {
+/* For how long has a superslab been seen to be dirty? */
+static uint32_t purge_age(struct hak_superslab *superslab, uint32_t now_ms) {
+    uint32_t seen = atomic_load_explicit(&superslab->seen_ms, memory_order_relaxed);
+    if (!seen) {
+        atomic_store_explicit(&superslab->seen_ms, now_ms ? now_ms : 1, memory_order_relaxed);
+        return 0;
+    }
+    int32_t age = (int32_t)(now_ms - seen); /* another thread's clock may have been ahead */
+    return age > 0 ? (uint32_t)age : 0;
+}
+
+static size_t purge_region(struct hak_region *region, uint32_t now_ms, uint32_t age_ms) {
     /* The hints are cleared first and set again where something stays: a unit freed meanwhile sets
      * its own. */
     uint64_t dirty = atomic_exchange_explicit(&region->dirty_slots, 0, memory_order_seq_cst);
     uint64_t whole = 0, left = 0;
     size_t purged = 0;
-    uint32_t now = hak_purge_clock();
     uint64_t free = atomic_load_explicit(&region->free_slots, memory_order_relaxed);
     for (uint64_t rest = dirty; rest; rest &= rest - 1) {
         unsigned slot = (unsigned)__builtin_ctzll(rest);
         uint64_t bit = (uint64_t)1 << slot;
         struct hak_superslab *superslab = &region->superslab[slot];
-        /* signed: a thread whose noted time was ahead may have stamped it */
-        uint32_t freed = atomic_load_explicit(&superslab->freed_ms, memory_order_relaxed);
-        if (age_ms && (int32_t)(now - freed) < (int32_t)age_ms) {
+        if (age_ms && purge_age(superslab, now_ms) < age_ms) {
             left |= bit;
         } else if (free & bit) {
             whole |= bit;
@@ -50,7 +56,7 @@ static size_t purge_region(struct hak_region *region, uint32_t age_ms) {
     return purged;
 }
 
-size_t hak_purge_some(uint32_t age_ms, uint32_t regions) {
+size_t hak_purge_some(uint32_t now_ms, uint32_t age_ms, uint32_t regions) {
     uint32_t count = hak_region_count();
     uint32_t start = atomic_load_explicit(&purge_cursor, memory_order_relaxed);
     size_t purged = 0;
@@ -62,15 +68,16 @@ size_t hak_purge_some(uint32_t age_ms, uint32_t regions) {
             !atomic_load_explicit(&region->dirty_slots, memory_order_relaxed)) {
             continue;
         }
-        purged += purge_region(region, age_ms);
-        regions--;
+        size_t bytes = purge_region(region, now_ms, age_ms);
+        purged += bytes;
+        if (bytes) regions--;
         atomic_store_explicit(&purge_cursor, index + 1, memory_order_relaxed);
     }
     return purged;
 }
 
 size_t hak_purge_all(void) {
-    size_t purged = hak_purge_some(0, ~(uint32_t)0);
+    size_t purged = hak_purge_some(0, 0, ~(uint32_t)0);
     hak_region_unmap_free();
     return purged;
 }

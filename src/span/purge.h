@@ -12,19 +12,11 @@
 
 #include "base/base.h"
 
-#include <stdatomic.h>
-
-/* The time in ms, low 32 bits, as last noted by policy/: what superslabs are stamped with, so that
- * freeing reads no clock. */
-extern _Atomic uint32_t hak_purge_noted_ms;
-
-HAK_INLINE uint32_t hak_purge_clock(void) {
-    return atomic_load_explicit(&hak_purge_noted_ms, memory_order_relaxed);
-}
-
-/* Purges what has been free for at least `age_ms`, in up to `regions` regions that have anything
- * dirty, going on where the last call stopped.  Returns the bytes given back. */
-size_t hak_purge_some(uint32_t age_ms, uint32_t regions);
+/* Purges what an earlier call has seen to be free, at least `age_ms` before `now_ms` (low 32 bits),
+ * and nothing of its superslab was freed since: so freeing reads no clock.  What it sees first is
+ * of age 0.  Goes on where the last call stopped, until it has purged in `regions` regions. Returns
+ * the bytes given back. */
+size_t hak_purge_some(uint32_t now_ms, uint32_t age_ms, uint32_t regions);
 
 /* Purges everything free, and unmaps regions that are free as a whole.  Returns the bytes given
  * back. */

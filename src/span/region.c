@@ -12,7 +12,6 @@
 #include "os/page.h"
 #include "span/arena.h"
 #include "span/map.h"
-#include "span/purge.h"
 
 #define REGION_CHUNK_FIRST_SHIFT 6
 #define REGION_CHUNKS            26 /* 2^32 regions: more than address space */
@@ -102,19 +101,16 @@ static struct hak_region *region_descriptor(uint32_t capacity) {
     struct hak_region *region = region_reuse(capacity);
     if (region) return region;
     if (!region_entry(hak_region_count(), true)) return NULL; /* no place for it in the table */
-    size_t units = hak_align_up(sizeof *region + capacity * sizeof region->superslab[0],
-                                HAK_CACHE_LINE);
-    size_t used = hak_align_up(units + capacity * (HAK_SUPERSLAB_UNITS * sizeof(struct hak_unit)),
-                               _Alignof(struct hak_used));
-    region = hak_arena_alloc(used + capacity * sizeof(struct hak_used), _Alignof(struct hak_used));
+    size_t head = hak_align_up(sizeof *region + capacity * sizeof region->superslab[0],
+                               _Alignof(struct hak_meta));
+    region = hak_arena_alloc(head + capacity * sizeof(struct hak_meta), _Alignof(struct hak_meta));
     if (!region) return NULL;
     region->capacity = capacity;
-    region->used = (struct hak_used *)(void *)((char *)region + used);
-    struct hak_unit *unit = (struct hak_unit *)(void *)((char *)region + units);
+    struct hak_meta *meta = (struct hak_meta *)(void *)((char *)region + head);
     for (uint32_t slot = 0; slot < capacity; slot++) {
         region->superslab[slot].region = region;
         region->superslab[slot].slot = (uint16_t)slot;
-        region->superslab[slot].unit = unit + (size_t)slot * HAK_SUPERSLAB_UNITS;
+        region->superslab[slot].meta = &meta[slot];
     }
     return region_append(region) ? region : NULL;
 }
@@ -248,7 +244,7 @@ void hak_region_release(struct hak_superslab *superslab, unsigned count) {
         struct hak_superslab *one = &superslab[i];
         atomic_store_explicit(&one->kind, HAK_SUPERSLAB_FREE, memory_order_relaxed);
         if (!atomic_load_explicit(&one->dirty_units, memory_order_relaxed)) continue;
-        atomic_store_explicit(&one->freed_ms, hak_purge_clock(), memory_order_relaxed);
+        atomic_store_explicit(&one->seen_ms, 0, memory_order_relaxed);
         dirty |= (uint64_t)1 << one->slot;
     }
     atomic_fetch_or_explicit(&region->free_slots, run, memory_order_release);
@@ -260,16 +256,15 @@ void hak_region_release(struct hak_superslab *superslab, unsigned count) {
     }
 }
 
-/* Gives back the allocated bits of free superslabs, which the caller has claimed: none is set (L4).
- */
-static void region_purge_used(struct hak_superslab *superslab, unsigned count) {
+/* Gives back the metadata of free superslabs, which the caller has claimed: all that means anything
+ * is zero. */
+static void region_purge_meta(struct hak_superslab *superslab, unsigned count) {
     bool cut = false;
     for (unsigned i = 0; i < count; i++) cut |= superslab[i].cut;
     if (!cut) return;
     uintptr_t page = hak_page_bytes();
-    struct hak_used *used = &superslab->region->used[superslab->slot];
-    uintptr_t start = hak_align_up((uintptr_t)used, page);
-    uintptr_t end = (uintptr_t)(used + count) & ~(page - 1);
+    uintptr_t start = hak_align_up((uintptr_t)superslab->meta, page);
+    uintptr_t end = (uintptr_t)(superslab->meta + count) & ~(page - 1);
     if (start >= end) return; /* on large pages, with those of others */
     if (!hak_page_purge((void *)start, end - start, HAK_PAGE_META)) return;
     for (unsigned i = 0; i < count; i++) superslab[i].cut = false;
@@ -297,7 +292,7 @@ size_t hak_region_purge_slots(struct hak_region *region, uint64_t slots) {
                 atomic_store_explicit(&superslab[i].dirty_units, 0, memory_order_relaxed);
             }
             purged += bytes;
-            region_purge_used(superslab, count);
+            region_purge_meta(superslab, count);
         }
         atomic_fetch_or_explicit(&region->free_slots, run, memory_order_release);
     }
@@ -331,7 +326,7 @@ size_t hak_region_unmap_free(void) {
         region_rebase(region, NULL, 0);
         if (hak_page_unmap(base, bytes, HAK_PAGE_HEAP)) {
             returned += bytes;
-            region_purge_used(&region->superslab[0], region->capacity);
+            region_purge_meta(&region->superslab[0], region->capacity);
             region_retire(region);
         } else { /* P4: still ours */
             region_rebase(region, base, bytes);

@@ -31,8 +31,7 @@ struct hak_region {
     uint32_t capacity;                /* const: descriptors */
     uint32_t index;                   /* const: in the table of regions */
     _Atomic uint32_t retired;         /* atomic: 1 = may be claimed for a new mapping */
-    struct hak_used *used;            /* const: capacity of them */
-    struct hak_superslab superslab[]; /* then, capacity * HAK_SUPERSLAB_UNITS of struct hak_unit */
+    struct hak_superslab superslab[]; /* then, capacity of struct hak_meta */
 };
 
 /* The slots of a region.  relaxed: whoever has claimed a slot has acquired what region_map stored;

@@ -9,9 +9,7 @@
 
 #include "base/bits.h"
 #include "base/counter.h"
-#include "config/option.h"
 #include "os/page.h"
-#include "span/purge.h"
 #include "span/region.h"
 
 #define SUPERSLAB_FULL 0xffffffffu
@@ -101,7 +99,7 @@ static struct hak_superslab *superslab_claim_whole(unsigned count, unsigned *fir
     struct hak_superslab *superslab = hak_region_claim(1);
     if (!superslab) return NULL;
     *first = 0;
-    superslab->cut = hak_option_int(HAK_OPTION_CHECK) == HAK_CHECK_CHECKED;
+    superslab->cut = true;
     uint32_t left = SUPERSLAB_FULL & ~(uint32_t)hak_bits_run(0, count);
     atomic_store_explicit(&superslab->kind, HAK_SUPERSLAB_PIECES, memory_order_relaxed);
     /* release: whoever claims the rest sees the kind, and zeroed tags.  seq_cst: superslab_hide */
@@ -154,7 +152,7 @@ void hak_superslab_release(struct hak_superslab *superslab, unsigned first, unsi
     if (written) {
         atomic_fetch_or_explicit(&superslab->dirty_units, (uint32_t)hak_bits_run(first, written),
                                  memory_order_relaxed);
-        atomic_store_explicit(&superslab->freed_ms, hak_purge_clock(), memory_order_relaxed);
+        atomic_store_explicit(&superslab->seen_ms, 0, memory_order_relaxed);
     }
     superslab_give(superslab, (uint32_t)hak_bits_run(first, count));
     /* After they are free: a purge that clears the hint and finds them

@@ -4,8 +4,7 @@
  *
  *   region   base ──► | superslab 0 | superslab 1 | ... |     address space, mapped at once
  *   struct hak_region | superslab[0] | superslab[1] | ...     descriptors, out of line, a line each
- *                     | unit[0..31]  | unit[0..31]  | ...     their units', touched only when used
- *                     | used         | used         | ...     their allocated bits, the same
+ *                     | meta         | meta         | ...     their units', touched only when used
  *
  * Invariants (numbers as in ARCHITECTURE.md)
  *   S2  A unit is free (its bit is set in free_units) or claimed by whoever cleared the bit.
@@ -29,7 +28,7 @@
 
 /* Metadata of one unit; it belongs to whoever has claimed the unit. */
 struct hak_unit {
-    _Alignas(HAK_CACHE_LINE) unsigned char data[HAK_CACHE_LINE];
+    _Alignas(HAK_CACHE_LINE) unsigned char data[2 * HAK_CACHE_LINE];
 };
 
 enum hak_superslab_kind {
@@ -39,26 +38,32 @@ enum hak_superslab_kind {
     HAK_SUPERSLAB_TAIL    /* a further one of a huge block */
 };
 
-/* The allocated bits of a superslab: slab/used.h. */
-#define HAK_USED_WORDS (HAK_SUPERSLAB_BYTES / HAK_MIN_ALIGN / 64)
+/* All about the units of a superslab: their records, allocated bits (slab/used.h), and those free
+ * bits that have no place in a record (slab/slab.h).  In a free superslab no record has a class and
+ * no allocated bit is set; the rest means nothing. */
+#define HAK_USED_WORDS       (HAK_SUPERSLAB_BYTES / HAK_MIN_ALIGN / 64)
+#define HAK_FREE_WORDS       8u
+#define HAK_FREE_WORDS_APART (HAK_UNIT_BYTES / HAK_MIN_ALIGN / 64 - HAK_FREE_WORDS)
 
-struct hak_used {
-    _Alignas(HAK_PAGE_BYTES_MIN) uint64_t word[HAK_USED_WORDS];
+struct hak_meta {
+    _Alignas(HAK_PAGE_BYTES_MIN) struct hak_unit unit[HAK_SUPERSLAB_UNITS];
+    uint64_t used[HAK_USED_WORDS];
+    uint64_t free[HAK_SUPERSLAB_UNITS][HAK_FREE_WORDS_APART];
 };
 
 struct hak_superslab {
     _Atomic uint32_t free_units;  /* atomic: set = free; all clear unless in pieces */
     _Atomic uint32_t dirty_units; /* atomic: set = may be resident and not zero */
     _Atomic uint32_t kind;      /* atomic: enum hak_superslab_kind, for diagnosis and statistics */
-    _Atomic uint32_t freed_ms;  /* atomic: when a unit was last given back (low 32 bits) */
+    _Atomic uint32_t seen_ms;   /* atomic: when a purge first saw what is dirty; 0: not yet */
     struct hak_region *region;  /* const */
     char *base;                 /* const while the region is mapped */
     size_t huge_bytes;          /* owner: size of the huge block that starts here */
     uint16_t slot;              /* const: index in the region */
-    bool cut;                   /* owner: in pieces, in checked mode, since its bits were purged */
+    bool cut;                   /* owner: was in pieces since its meta was purged */
     uint32_t huge_slots;        /* owner: superslabs of that block; 0: a mapping of its own */
     struct hak_heap *huge_heap; /* owner: the first-class heap it belongs to, or NULL */
-    struct hak_unit *unit; /* const: HAK_SUPERSLAB_UNITS of them, of the claimed units' owners */
+    struct hak_meta *meta;      /* const: records and bits are of the claimed units' owners */
 };
 
 _Static_assert(sizeof(struct hak_superslab) <= HAK_CACHE_LINE,

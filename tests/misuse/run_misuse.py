@@ -57,7 +57,6 @@ MESSAGES = {
     "mismatch": "size mismatch: freed as {wrong} bytes, but the block has {usable}",
     "libc": "not memory of this allocator; handed to libc, whose malloc is in use too (said once)",
 }
-WRITTEN = "write after free: the free block of {usable} bytes at {block} was written to"
 
 
 def allowed(call, pointer, size):
@@ -115,14 +114,6 @@ class Case:
         }
         head = f"hakmem: {CALLS[self.call]}({pointer}): " if self.call else ""
         return [head + MESSAGES[name].format(**values) + "\n" for name in self.messages]
-
-    def written(self):
-        """A write after free is found by whichever call comes across the block."""
-        victim = re.match(r"pointer (\S+) block (\S+) usable (\d+)\n", self.output)
-        if not victim:
-            return None
-        line = WRITTEN.format(block=victim[2], usable=victim[3])
-        return re.compile(rf"hakmem: [a-z_]+(\([^)]*\))?: {re.escape(line)}\n")
 
     def describe(self):
         return (f"{self.name}: status {self.status}, said {self.errors!r}, "
@@ -186,29 +177,14 @@ def test_fast(folder):
 
 
 def test_write(folder):
-    """The first word (where a block that is free in its slab has its link), the second (its seal),
-    both, all of it.  In a magazine nothing of the allocator's is in the block: no write there does
-    it any harm, in either mode, and none is seen."""
+    """Nothing of the allocator's is in a free block: no write to one does it any harm, in either
+    mode, and none is seen."""
     spots = ((16, 0, 8), (16, 8, 8), (16, 0, 16), (64, 0, 8), (64, 8, 8), (64, 0, 64), (64, 8, 1),
              (1000, 0, 1000), (1000, 8, 8), (5000, 0, 16))
-    cases = [Case(f"{folder}/write_after_free", (*spot, place), HAKMEM_CHECK=check,
-                  HAKMEM_ON_ERROR=mode)
-             for spot in spots for mode in ("abort", "report")
-             for place, check in (("slab", "checked"), ("magazine", "checked"),
-                                  ("magazine", "fast"))]
-
-    def right(case):
-        if "magazine" in case.arguments:
-            return case.status == 0 and not case.errors and case.output.endswith("survived\n")
-        pattern = case.written()
-        if not pattern:
-            return False
-        if case.environment["HAKMEM_ON_ERROR"] == "abort":
-            return case.status == -signal.SIGABRT and pattern.fullmatch(case.errors) is not None
-        return (case.status == 0 and pattern.match(case.errors) is not None
-                and case.output.endswith("survived\n"))
-
-    return run_all(cases, right)
+    cases = [Case(f"{folder}/write_after_free", (*spot, place), HAKMEM_CHECK=check)
+             for spot in spots for place in ("slab", "magazine") for check in ("checked", "fast")]
+    return run_all(cases, lambda case: case.status == 0 and not case.errors
+                   and case.output.endswith("survived\n"))
 
 
 def test_size(folder):

@@ -60,6 +60,10 @@ void engine_check_census(struct hak_stats *stats);
 /* What is in every word of span/ (S1 to S3) agrees: masks, kinds, tags, slab descriptors. */
 void engine_check_span(void);
 
+/* The free blocks of a slab: L2, L5. */
+struct hak_slab;
+unsigned engine_count_free(struct hak_slab *slab);
+
 /* H1, H2: every bin of every heap that is whole holds blocks of the heap's own slabs, as many as it
  * says; its lists hold its own slabs. */
 void engine_check_heaps(void);

@@ -112,7 +112,7 @@ static void test_dirtiness(void **state) {
     make(3 * SLOT);
     assert_false(was_zeroed);
     hak_huge_free(huge);
-    hak_purge_some(0, 64);
+    hak_purge_some(0, 0, 64);
     make(3 * SLOT);
     assert_true(was_zeroed);
 }
@@ -130,7 +130,7 @@ static void test_dirtiness_of_resized_blocks(void **state) {
             if (resized) memset((huge = resized)->base, 0xff, resized->huge_bytes);
         }
         hak_huge_free(huge);
-        if (round % 5 == 0) hak_purge_some(0, 64);
+        if (round % 5 == 0) hak_purge_some(0, 0, 64);
         engine_check_span();
         /* make() looks whether what is said to be zeroed is */
         hak_huge_free(make(MIB + 1 + engine_below(&random, 8 * MIB)));

@@ -22,7 +22,7 @@ static void test_table(void **state) {
         assert_in_range(info(class)->units, 1, HAK_SUPERSLAB_UNITS);
         assert_true(info(class)->capacity >= 1);
         assert_true(info(class)->capacity * block <= slab);
-        if (block > HAK_CLASS_SINGLE_MAX) {
+        if (block > HAK_CLASS_SHARED_MAX) {
             assert_int_equal(info(class)->capacity, 1);
             assert_true(slab - block < HAK_UNIT_BYTES); /* and never touched */
         } else {
@@ -37,7 +37,7 @@ static void test_table(void **state) {
 /* Fewer units would waste more: a slab is no longer than it must be. */
 static void test_units_are_the_fewest(void **state) {
     (void)state;
-    for (unsigned class = 1; info(class)->block_bytes <= HAK_CLASS_SINGLE_MAX; class ++) {
+    for (unsigned class = 1; info(class)->block_bytes <= HAK_CLASS_SHARED_MAX; class ++) {
         size_t block = info(class)->block_bytes;
         for (size_t units = 1; units < info(class)->units; units++) {
             size_t slab = units * HAK_UNIT_BYTES;
@@ -67,7 +67,7 @@ static void test_rounding(void **state) {
     for (size_t size = 1; size <= HAK_LARGE_MAX; size++) {
         size_t lost = info(hak_class_of(size))->block_bytes - size;
         bool fits = size <= 128                    ? lost < 16
-                    : size <= HAK_CLASS_SINGLE_MAX ? lost * 8 <= size
+                    : size <= HAK_CLASS_SHARED_MAX ? lost * 8 <= size
                                                    : lost * 4 <= size;
         if (!fits) fail_msg("size %zu: %zu lost", size, lost);
     }

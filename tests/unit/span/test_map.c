@@ -81,9 +81,8 @@ static void test_cover_over_a_border(void **state) {
 static void test_superslabs(void **state) {
     (void)state;
     char *border = at(3 * LEAF);
-    static struct hak_used used[2];
-    static struct hak_region region = {.used = used};
-    static struct hak_superslab superslab[] = {{.region = &region}, {.region = &region, .slot = 1}};
+    static struct hak_meta meta[2];
+    static struct hak_superslab superslab[] = {{.meta = &meta[0]}, {.meta = &meta[1]}};
     struct hak_superslab *one = &superslab[0], *two = &superslab[1];
     assert_true(hak_map_cover(border - HAK_SUPERSLAB_BYTES, 2 * HAK_SUPERSLAB_BYTES));
     hak_map_set_superslab(border - HAK_SUPERSLAB_BYTES, one);
@@ -94,8 +93,8 @@ static void test_superslabs(void **state) {
     assert_ptr_equal(hak_map_superslab(border + HAK_SUPERSLAB_BYTES - 1), two);
     assert_null(hak_map_superslab(border + HAK_SUPERSLAB_BYTES));
     assert_ptr_equal(hak_leaf_used(hak_map_leaf((uintptr_t)border - 1), border - 1),
-                     &used[0].word[HAK_USED_WORDS - 1]);
-    assert_ptr_equal(hak_leaf_used(hak_map_leaf((uintptr_t)border), border), &used[1].word[0]);
+                     &meta[0].used[HAK_USED_WORDS - 1]);
+    assert_ptr_equal(hak_leaf_used(hak_map_leaf((uintptr_t)border), border), &meta[1].used[0]);
     hak_map_set_superslab(border, NULL);
     assert_null(hak_map_superslab(border));
     assert_int_equal(atomic_load(&hak_map_leaf((uintptr_t)border)->used[0]), 0);

@@ -13,8 +13,10 @@
 #define UNITS HAK_SUPERSLAB_UNITS
 #define ALL   (~(uint32_t)0)
 
-static void set_time(uint32_t ms) {
-    atomic_store(&hak_purge_noted_ms, ms);
+static uint32_t now_ms;
+
+static size_t look(uint32_t age_ms) {
+    return hak_purge_some(now_ms, age_ms, ALL);
 }
 
 /* A superslab in pieces with `count` free dirty units; its first one is in use. */
@@ -39,66 +41,86 @@ static struct hak_superslab *whole(void) {
 
 static void test_age(void **state) {
     (void)state;
-    set_time(5000);
     struct hak_superslab *superslab = pieces(3);
-    assert_int_equal(hak_purge_some(100, ALL), 0);
-    set_time(5099);
-    assert_int_equal(hak_purge_some(100, ALL), 0);
-    set_time(5100);
-    assert_int_equal(hak_purge_some(100, ALL), 3 * HAK_UNIT_BYTES);
+    now_ms = 5000;
+    assert_int_equal(look(100), 0);
+    now_ms = 5099;
+    assert_int_equal(look(100), 0);
+    now_ms = 5100;
+    assert_int_equal(look(100), 3 * HAK_UNIT_BYTES);
     assert_int_equal(atomic_load(&superslab->dirty_units), 0);
-    assert_int_equal(hak_purge_some(0, ALL), 0);
+    assert_int_equal(look(0), 0);
     assert_int_equal(fake_page_calls(FAKE_PURGE), 1);
+}
+
+/* However long nobody has looked: what was freed just before is young. */
+static void test_first_look(void **state) {
+    (void)state;
+    pieces(1);
+    now_ms = 1000;
+    assert_int_equal(look(100), 0);
+    now_ms = 900000;
+    pieces(1); /* another one is freed, in the same superslab or not */
+    assert_int_equal(look(100), HAK_UNIT_BYTES);
+    now_ms = 900100;
+    assert_int_equal(look(100), HAK_UNIT_BYTES);
 }
 
 /* Low 32 bits of milliseconds go round every 49 days. */
 static void test_clock_goes_round(void **state) {
     (void)state;
-    set_time(UINT32_MAX - 10);
     pieces(1);
-    set_time(20);
-    assert_int_equal(hak_purge_some(100, ALL), 0);
-    set_time(90);
-    assert_int_equal(hak_purge_some(100, ALL), HAK_UNIT_BYTES);
+    now_ms = UINT32_MAX - 10;
+    assert_int_equal(look(100), 0);
+    now_ms = 20;
+    assert_int_equal(look(100), 0);
+    now_ms = 90;
+    assert_int_equal(look(100), HAK_UNIT_BYTES);
+    pieces(1);
+    now_ms = 0; /* which says "not seen" elsewhere */
+    assert_int_equal(look(100), 0);
+    now_ms = 101;
+    assert_int_equal(look(100), HAK_UNIT_BYTES);
 }
 
-/* Another thread may have noted a later time and stamped with it, when this one has read the clock:
- * the superslab is young then, not 49 days old. */
-static void test_stamped_by_a_thread_that_is_ahead(void **state) {
+/* Another thread may have read the clock later, and looked before: the superslab is young then, not
+ * 49 days old. */
+static void test_seen_by_a_thread_that_is_ahead(void **state) {
     (void)state;
-    set_time(5001);
     pieces(1);
-    set_time(5000);
-    assert_int_equal(hak_purge_some(100, ALL), 0);
+    now_ms = 5001;
+    assert_int_equal(look(100), 0);
+    now_ms = 5000;
+    assert_int_equal(look(100), 0);
 }
 
 static void test_age_zero_is_at_once(void **state) {
     (void)state;
-    set_time(1);
     pieces(2);
-    assert_int_equal(hak_purge_some(0, ALL), 2 * HAK_UNIT_BYTES);
+    assert_int_equal(look(0), 2 * HAK_UNIT_BYTES);
 }
 
 /* One superslab is old, its neighbour young, another one in use. */
 static void test_young_ones_stay(void **state) {
     (void)state;
-    set_time(1000);
     struct hak_superslab *a = whole(), *b = whole(), *c = whole(), *d = pieces(1);
     (void)c;
     hak_region_release(a, 1);
-    set_time(2000);
+    now_ms = 1000;
+    assert_int_equal(look(500), 0);
     hak_region_release(b, 1);
     unsigned first;
     bool dirty;
     struct hak_superslab *e = hak_superslab_claim(1, &first, &dirty); /* of d */
     assert_ptr_equal(e, d);
     hak_superslab_release(e, first, 1, 1);
-    assert_true(hak_purge_some(500, ALL) > 0);
+    now_ms = 1500;
+    assert_true(look(500) > 0);
     assert_int_equal(atomic_load(&a->dirty_units), 0);
     assert_int_equal(atomic_load(&b->dirty_units), 1);
     assert_int_equal(b->base[0] & 0xff, 0xee);
-    set_time(2500);
-    assert_true(hak_purge_some(500, ALL) > 0);
+    now_ms = 2000;
+    assert_true(look(500) > 0);
     assert_int_equal(atomic_load(&b->dirty_units), 0);
     assert_int_equal(atomic_load(&d->dirty_units), 0);
 }
@@ -116,13 +138,13 @@ static void test_some_regions_at_a_time(void **state) {
     }
     for (unsigned i = 0; i < REGIONS; i++) hak_region_release(superslab[i], 1);
     unsigned long calls = fake_page_calls(FAKE_PURGE);
-    assert_true(hak_purge_some(0, 2) > 0);
+    assert_true(hak_purge_some(0, 0, 2) > 0);
     assert_int_equal(fake_page_calls(FAKE_PURGE) - calls, 2);
-    hak_purge_some(0, 2);
+    hak_purge_some(0, 0, 2);
     assert_int_equal(fake_page_calls(FAKE_PURGE) - calls, 4);
-    hak_purge_some(0, 2);
+    hak_purge_some(0, 0, 2);
     assert_int_equal(fake_page_calls(FAKE_PURGE) - calls, 5);
-    assert_int_equal(hak_purge_some(0, 2), 0);
+    assert_int_equal(hak_purge_some(0, 0, 2), 0);
 }
 
 /* Free superslabs that are neighbours go back in one call; those in pieces run by run. */
@@ -134,7 +156,7 @@ static void test_calls_are_joined(void **state) {
     for (int i = 0; i < 6; i++) {
         if (i != 3) hak_region_release(one[i], 1);
     }
-    assert_true(hak_purge_some(0, ALL) > 0);
+    assert_true(hak_purge_some(0, 0, ALL) > 0);
     assert_int_equal(fake_page_calls(FAKE_PURGE), 2);
     assert_ptr_equal(fake_page_log(FAKE_PURGE, 1).start, one[0]->base);
     assert_int_equal(fake_page_log(FAKE_PURGE, 1).bytes, 3 * HAK_SUPERSLAB_BYTES);
@@ -150,20 +172,20 @@ static void test_bits_go_too(void **state) {
     assert_ptr_equal(cut[1], cut[0] + 1);
     for (int i = 0; i < 2; i++) hak_superslab_release(cut[i], 0, 1, 1);
     fake_page_fail(FAKE_BIT(FAKE_PURGE_META), 1, 1);
-    assert_true(hak_purge_some(0, ALL) > 0);
+    assert_true(hak_purge_some(0, 0, ALL) > 0);
     assert_int_equal(fake_page_calls(FAKE_PURGE_META), 1); /* and it failed */
     struct hak_superslab *again = whole();
     assert_ptr_equal(again, cut[0]);
     hak_region_release(again, 1);
     hak_region_release(other, 1);
-    assert_true(hak_purge_some(0, ALL) > 0);
+    assert_true(hak_purge_some(0, 0, ALL) > 0);
     assert_int_equal(fake_page_calls(FAKE_PURGE_META), 2);
     struct fake_entry purge = fake_page_log(FAKE_PURGE_META, 0);
-    assert_ptr_equal(purge.start, &other->region->used[other->slot]);
-    assert_int_equal(purge.bytes, 2 * sizeof(struct hak_used));
+    assert_ptr_equal(purge.start, other->meta);
+    assert_int_equal(purge.bytes, 2 * sizeof(struct hak_meta));
 
     hak_region_release(whole(), 1);
-    assert_true(hak_purge_some(0, ALL) > 0);
+    assert_true(hak_purge_some(0, 0, ALL) > 0);
     assert_int_equal(fake_page_calls(FAKE_PURGE), 3);
     assert_int_equal(fake_page_calls(FAKE_PURGE_META), 2);
 }
@@ -174,14 +196,14 @@ static void test_failure_is_tried_again(void **state) {
     struct hak_superslab *a = whole(), *b = pieces(2);
     hak_region_release(a, 1);
     fake_page_fail(FAKE_BIT(FAKE_PURGE), 1, FAKE_FOR_EVER);
-    assert_int_equal(hak_purge_some(0, ALL), 0);
+    assert_int_equal(hak_purge_some(0, 0, ALL), 0);
     assert_int_equal(fake_page_failures(), 2);
     assert_int_equal(atomic_load(&a->dirty_units), 1);
     assert_int_equal(atomic_load(&b->dirty_units), 6);
-    assert_int_equal(hak_purge_some(0, ALL), 0);
+    assert_int_equal(hak_purge_some(0, 0, ALL), 0);
     assert_int_equal(fake_page_failures(), 4);
     fake_page_fail_never();
-    assert_true(hak_purge_some(0, ALL) > 0);
+    assert_true(hak_purge_some(0, 0, ALL) > 0);
     assert_int_equal(atomic_load(&a->dirty_units) | atomic_load(&b->dirty_units), 0);
 }
 
@@ -192,10 +214,10 @@ static void test_freed_after_a_look(void **state) {
     hak_region_release(a, 1);
     struct hak_superslab *again = hak_region_claim(1);
     assert_ptr_equal(again, a);
-    assert_int_equal(hak_purge_some(0, ALL), 0); /* dirty, but claimed */
+    assert_int_equal(hak_purge_some(0, 0, ALL), 0); /* dirty, but claimed */
     hak_region_release(a, 1);
     hak_region_release(b, 1);
-    hak_purge_some(0, ALL);
+    hak_purge_some(0, 0, ALL);
     assert_int_equal(atomic_load(&a->dirty_units) | atomic_load(&b->dirty_units), 0);
 }
 
@@ -214,8 +236,9 @@ static void test_all(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         ISOLATED(test_age),
+        ISOLATED(test_first_look),
         ISOLATED(test_clock_goes_round),
-        ISOLATED(test_stamped_by_a_thread_that_is_ahead),
+        ISOLATED(test_seen_by_a_thread_that_is_ahead),
         ISOLATED(test_age_zero_is_at_once),
         ISOLATED(test_young_ones_stay),
         ISOLATED(test_some_regions_at_a_time),

@@ -109,7 +109,7 @@ static void test_halving(void **state) {
     for (int i = 0; i < 3; i++) claim(1);
     assert_null(hak_region_claim(1));
     assert_null(hak_region_claim(5));
-    fake_page_limit(SLOTS(5 + 9));
+    fake_page_limit(SLOTS(5 + 10));
     assert_int_equal(claim(5)->region->slots, 8);
     fake_page_limit(0);
     claim(64);
@@ -120,7 +120,7 @@ static void test_halving(void **state) {
 static void test_need_bounds_halving(void **state) {
     (void)state;
     if (HAK_STRESS) return;
-    fake_page_limit(SLOTS(14));
+    fake_page_limit(SLOTS(15));
     assert_int_equal(claim(11)->region->slots, 11); /* 16, 11 */
     assert_null(hak_region_claim(11));
     assert_int_equal(fake_page_mapped(HAK_PAGE_HEAP), SLOTS(11));
@@ -289,7 +289,7 @@ static void test_dedicated_unmap_fails(void **state) {
 static void test_dedicated_takes_the_place_of_free_regions(void **state) {
     (void)state;
     hak_region_release(claim(1), 1);
-    fake_page_limit(SLOTS(FIRST) + 3 * MIB); /* a region may need two leaves of the page map */
+    fake_page_limit(SLOTS(FIRST) + 4 * MIB); /* a region may need two leaves of the page map */
     struct hak_superslab *superslab = hak_region_map_dedicated(SLOTS(FIRST), SLOT);
     assert_non_null(superslab);
     assert_null(hak_region_map_dedicated(SLOTS(FIRST), SLOT));

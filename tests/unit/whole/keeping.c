@@ -90,6 +90,52 @@ static void test_what_is_not_kept(void **state) {
     assert_null(heap->cold[class].partial);
 }
 
+static unsigned kept_singles(const struct hak_heap *heap) {
+    unsigned kept = 0;
+    for (unsigned class = HAK_SHARED_CLASSES + 1; class <= HAK_CLASSES; class ++)
+        kept += hak_heap_bin_count(heap, class);
+    return kept;
+}
+
+/* Classes with one block a slab: a free block serves sizes down to two thirds of its own; one that
+ * does not serve is no obstacle. */
+static void test_large_blocks(void **state) {
+    (void)state;
+    void *keeper = hak_malloc(16), *large = hak_malloc(100 * KIB);
+    struct hak_heap *heap = hak_tls.heap;
+    uint64_t made = heap->cold[hak_class_of(80 * KIB)].refills;
+    hak_free(large);
+    for (int i = 0; i < 10; i++) {
+        assert_ptr_equal(hak_malloc(80 * KIB), large); /* of two classes above */
+        assert_int_equal(hak_usable_size(large), hak_good_size(100 * KIB));
+        assert_int_equal(kept_singles(heap), 0);
+        hak_free(large);
+        assert_int_equal(kept_singles(heap), 1);
+    }
+    assert_int_equal(heap->cold[hak_class_of(80 * KIB)].refills, made);
+
+    static const size_t sizes[] = {60 * KIB, 1 * MIB, 40 * KIB, 200 * KIB};
+    for (size_t i = 0; i < UNIT_COUNT(sizes); i++) {
+        void *block = hak_malloc(sizes[i]);
+        assert_ptr_equal(block, large); /* in its place */
+        assert_int_equal(hak_usable_size(block), hak_good_size(sizes[i]));
+        assert_int_equal(kept_singles(heap), 0);
+        hak_free(block);
+        engine_check_heaps();
+    }
+
+    void *two[2] = {hak_malloc(40 * KIB), hak_malloc(900 * KIB)}; /* in turns */
+    for (int i = 0; i < 10; i++) {
+        hak_free(two[0]);
+        hak_free(two[1]);
+        assert_int_equal(kept_singles(heap), 2);
+        assert_ptr_equal(hak_malloc(40 * KIB), two[0]);
+        assert_ptr_equal(hak_malloc(900 * KIB), two[1]);
+    }
+    engine_check_span();
+    hak_free(keeper);
+}
+
 /* A thread's end leaves no magazine, half of what was learned, and arrays for the next thread. */
 static void test_retired(void **state) {
     (void)state;
@@ -116,6 +162,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         ISOLATED(test_an_empty_slab_is_kept),
         ISOLATED(test_what_is_not_kept),
+        ISOLATED(test_large_blocks),
         ISOLATED(test_retired),
     };
     return cmocka_run_group_tests_name("whole/keeping", tests, NULL, NULL);

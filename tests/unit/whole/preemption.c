@@ -37,13 +37,13 @@ static void free_other(void *argument) {
 
 static void purge(void *argument) {
     (void)argument;
-    hak_purge_some(0, 64);
+    hak_purge_some(0, 0, 64);
 }
 
 /* What became free is purged by the next look, at the latest: no hint is lost. */
 static void check_nothing_forgotten(void *argument) {
     size_t dirty = 0;
-    hak_purge_some(0, 64);
+    hak_purge_some(0, 0, 64);
     for (uint32_t i = 0; i < hak_region_count(); i++) {
         struct hak_region *region = hak_region_at(i);
         for (uint32_t slot = 0; region && slot < region->slots; slot++) {
@@ -134,7 +134,7 @@ static void claim_a_unit(void *argument) {
 
 static void check_purged(void *argument) {
     (void)argument;
-    hak_purge_some(0, 64);
+    hak_purge_some(0, 0, 64);
     struct hak_superslab *superslab = hak_region_at(0)->superslab;
     assert_int_equal(atomic_load(&superslab->free_units) & atomic_load(&superslab->dirty_units), 0);
 }

@@ -79,7 +79,7 @@ static void *churn(void *argument) {
     for (int step = 0; step < STEPS; step++) {
         struct claim *claim = &held[engine_below(&random, HELD)];
         if (!(claim->superslab ? claim_drop(claim) : claim_make(claim, &random))) return argument;
-        if (step % 50 == 0) hak_purge_some(0, 2);
+        if (step % 50 == 0) hak_purge_some(0, 0, 2);
         if (step % 500 == 0) hak_purge_all();
     }
     for (int i = 0; i < HELD; i++) {
@@ -169,10 +169,10 @@ static void test_nothing_dirty_is_forgotten(void **state) {
         hak_superslab_claim(1, &first, &dirty); /* a superslab that stays in pieces */
         atomic_store(&freer_done, false);
         pthread_create(&thread, NULL, freer, NULL);
-        while (!atomic_load_explicit(&freer_done, memory_order_relaxed)) hak_purge_some(0, 64);
+        while (!atomic_load_explicit(&freer_done, memory_order_relaxed)) hak_purge_some(0, 0, 64);
         pthread_join(thread, &result);
         assert_null(result);
-        hak_purge_some(0, 64);
+        hak_purge_some(0, 0, 64);
         size_t left = dirty_units();
         if (left) fail_msg("round %d: %zu dirty units are free and in no hint", round, left);
     }
