@@ -44,10 +44,9 @@ HAK_INLINE void *hak_fast_malloc(size_t size) {
     return hak_slow_malloc(size);
 }
 
-/* Checked mode: is what is said to be the heap's own block one that is in use?  *at is set to
- * its allocated bit.  A block that another thread has freed keeps its bit until it is
- * drained, but is sealed: that is looked at only in heaps that share blocks, as its line may be
- * cold. */
+/* Checked mode: is what is said to be the heap's own block one that is in use?  *at is set to its
+ * allocated bit.  A block that another thread has freed keeps its bit until it is drained, but is
+ * sealed: that is looked at only in heaps that share blocks, as its line may be cold. */
 HAK_INLINE bool hak_fast_in_use(const struct hak_heap *heap, const struct hak_block *block,
                                 const struct hak_map *map, struct hak_used_bit *at) {
     uintptr_t bits = (uintptr_t)block;

@@ -93,8 +93,8 @@ unsigned hak_slab_take(struct hak_slab *slab, unsigned max, struct hak_slot *slo
     }
     hak_order_stores(); /* L5 */
     slab->hint = (uint8_t)word;
-    if (hak_unlikely(
-            left)) { /* fast mode: a block was freed twice; `used` is nearer the truth now */
+    if (hak_unlikely(left)) {
+        /* fast mode: a block was freed twice; `used` is nearer the truth now */
         count -= left;
         memmove(slot + 1, slot + 1 + left, count * sizeof *slot);
     }
