@@ -61,7 +61,7 @@ static void *work(void *argument) {
 }
 
 int main(int argc, char **argv) {
-    life_start(300);
+    life_start(1800); /* a million signals take minutes, and more on a busy machine */
     unsigned wanted = (unsigned)life_argument(argc, argv, 1, 20000);
     struct sigaction action = {.sa_handler = handler, .sa_flags = SA_RESTART};
     sigfillset(&action.sa_mask); /* a handler in a handler would use the same size classes */
