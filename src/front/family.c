@@ -58,8 +58,7 @@ static void *family_move(void *block, size_t size, size_t keep) {
 
 void *hak_realloc(void *block, size_t size) {
     if (!block) return hak_fast_malloc(size);
-    size_t usable = hak_fast_usable(block);
-    if (hak_unlikely(!usable)) usable = hak_slow_usable(block, "realloc");
+    size_t usable = hak_fast_usable(block, "realloc");
     if (!usable) return family_realloc_foreign(block, size);
     if (!size) {
         hak_fast_free(block);
@@ -137,8 +136,7 @@ void *hak_pvalloc(size_t size) {
 
 size_t hak_usable_size(const void *block) {
     if (!block) return 0;
-    size_t usable = hak_fast_usable(block);
-    if (hak_unlikely(!usable)) usable = hak_slow_usable(block, "malloc_usable_size");
+    size_t usable = hak_fast_usable(block, "malloc_usable_size");
     const struct hak_other_malloc *foreign = atomic_load_explicit(&hak_slow_foreign,
                                                                   memory_order_acquire);
     if (usable || !foreign) return usable;

@@ -114,19 +114,19 @@ HAK_INLINE void hak_fast_free(void *pointer) {
     hak_slow_free(pointer);
 }
 
-/* The usable size of a block of the thread's own that is in use; 0: ask hak_slow_usable. */
-HAK_INLINE size_t hak_fast_usable(const void *pointer) {
+/* As hak_slow_usable; the thread's own blocks need no judging. */
+HAK_INLINE size_t hak_fast_usable(const void *pointer, const char *function) {
     struct hak_tls *tls = &hak_tls;
     const struct hak_map *map = hak_map_moved((uintptr_t)pointer);
     uint64_t difference = tls->tag ^ hak_leaf_tag(&map->zero, pointer);
-    if (hak_fast_is_own(difference, HAK_CHECKED_DOOR)) {
-        struct hak_used_bit at;
-        if (hak_unlikely(!hak_fast_in_use(tls->heap, pointer, map, &at))) return 0;
-        difference -= HAK_CHECKED_DOOR;
-    } else if (!hak_fast_is_own(difference, HAK_FAST_DOOR)) {
-        return 0;
+    struct hak_used_bit at;
+    if (hak_fast_is_own(difference, HAK_FAST_DOOR))
+        return hak_class_table[difference / 2].block_bytes;
+    if (hak_fast_is_own(difference, HAK_CHECKED_DOOR) &&
+        hak_likely(hak_fast_in_use(tls->heap, pointer, map, &at))) {
+        return hak_class_table[(difference - HAK_CHECKED_DOOR) / 2].block_bytes;
     }
-    return hak_class_table[difference / 2].block_bytes;
+    return hak_slow_usable(pointer, function);
 }
 
 /* With the size that the caller promises; it is looked at in checked mode only. */

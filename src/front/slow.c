@@ -170,19 +170,13 @@ static void slow_release_bad(void *pointer, const struct hak_finding *finding,
     hak_verify_fail(function, pointer, finding);
 }
 
-/* Checked mode: is a block in use, and not on its way home? */
-static bool slow_in_use(const struct hak_heap *owner, const struct hak_block *block,
-                        const struct hak_map *map) {
-    return !((uintptr_t)block & HAK_NO_BLOCK) &&
-           hak_used_get(hak_used_find_in(&map->zero, block)) &&
-           !hak_block_is_sealed(block, owner->mark);
-}
-
-/* The same, before it is sent to its owner. */
+/* Checked mode: is a block of another heap, `to`, in use? */
 static bool slow_remote_in_use(struct hak_heap *to, const struct hak_block *block,
                                const struct hak_map *map) {
     hak_remote_note_shared(to);
-    return slow_in_use(to, block, map);
+    return !((uintptr_t)block & HAK_NO_BLOCK) &&
+           hak_used_get(hak_used_find_in(&map->zero, block)) &&
+           !hak_block_is_sealed(block, to->mark);
 }
 
 void hak_slow_release(void *pointer, uint32_t tag, const char *function) {
@@ -292,12 +286,9 @@ void hak_slow_free_sized(void *pointer, size_t size, const char *function) {
 /* ---- Sizes ----------------------------------------------------------------------------------- */
 
 size_t hak_slow_usable(const void *pointer, const char *function) {
-    const struct hak_map *map = hak_map_moved((uintptr_t)pointer);
-    uint32_t tag = hak_leaf_tag(&map->zero, pointer);
-    if (tag && tag != HAK_TAG_HUGE && !((uintptr_t)pointer >> HAK_ADDRESS_BITS)) {
-        const struct hak_heap *owner = hak_registry_get(hak_tag_owner(tag));
-        if (!owner->mark || slow_in_use(owner, pointer, map))
-            return hak_class_table[hak_tag_class(tag)].block_bytes;
+    uint32_t tag = (uintptr_t)pointer >> HAK_ADDRESS_BITS ? 0 : hak_map_tag(pointer);
+    if (tag && tag != HAK_TAG_HUGE && !hak_registry_get(hak_tag_owner(tag))->mark) {
+        return hak_class_table[hak_tag_class(tag)].block_bytes;
     }
     struct hak_finding finding = hak_verify(pointer);
     if (finding.verdict == HAK_POINTER_VALID) return finding.block_bytes;

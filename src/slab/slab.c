@@ -5,6 +5,7 @@
 #include "slab/slab.h"
 
 #include "base/counter.h"
+#include "slab/used.h"
 
 #include <string.h>
 
@@ -79,7 +80,7 @@ unsigned hak_slab_take(struct hak_slab *slab, unsigned max, struct hak_slot *slo
     if (!hak_slab_has_free(slab)) return 0;
     unsigned inside = slab->carved - slab->used, count = inside < max ? inside : max;
     size_t size = hak_class_table[slab->class].block_bytes;
-    uint64_t *used = hak_leaf_used(hak_map_leaf((uintptr_t)slab->base), slab->base);
+    uint64_t *used = hak_used_find(slab->base).word;
     slab->used += count;
     hak_order_stores(); /* H3 */
     unsigned left = count, word = slab->hint;
@@ -111,10 +112,10 @@ unsigned hak_slab_carve(struct hak_slab *slab, unsigned max, uintptr_t mark,
     unsigned count = (unsigned)((page_end - offset + size - 1) / size);
     if (count > max) count = max;
     if (count > left) count = left;
-    uint64_t *used = hak_leaf_used(hak_map_leaf((uintptr_t)slab->base), slab->base);
+    uint64_t *used = hak_used_find(slab->base).word;
 
-    if (before % 64) *hak_slab_free_word(slab, before / 64) &= hak_bits_run(0, before % 64);
-    for (unsigned word = (before + 63) / 64; word * 64 < before + count; word++)
+    *hak_slab_free_word(slab, before / 64) &= hak_bits_run(0, before % 64);
+    for (unsigned word = before / 64 + 1; word * 64 < before + count; word++)
         *hak_slab_free_word(slab, word) = 0;
     slab->used += count;
     hak_order_stores(); /* H3 */

@@ -294,3 +294,15 @@ struct hak_heap *engine_heap(const char *check) {
     assert_non_null(heap);
     return heap;
 }
+
+struct hak_block *engine_take(struct hak_heap *heap, unsigned class) {
+    bool zeroed;
+    struct hak_block *block = hak_bin_take(heap, class, &zeroed);
+    if (block) assert_int_equal(hak_slab_of(block)->class, class);
+    return block;
+}
+
+void engine_take_all(struct hak_heap *heap, unsigned class, struct hak_block **block,
+                     unsigned count) {
+    for (unsigned i = 0; i < count; i++) assert_non_null(block[i] = engine_take(heap, class));
+}

@@ -74,6 +74,12 @@ void engine_check_empty(void);
 /* Ends the running simulated thread and goes on as a new one. */
 void engine_next_thread(struct fake_thread *next);
 
+/* A block of a class, by hak_bin_take; NULL: no memory.  And many of them, all there. */
+struct hak_block;
+struct hak_block *engine_take(struct hak_heap *heap, unsigned class);
+void engine_take_all(struct hak_heap *heap, unsigned class, struct hak_block **block,
+                     unsigned count);
+
 /* Before the engine's first call: `check` = "fast" or "checked". */
 void engine_mode(const char *check);
 /* The same, and makes a heap that is no thread's. */

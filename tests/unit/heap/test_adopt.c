@@ -25,11 +25,6 @@ static struct hak_heap *make(void) {
     return hak_heap_make(HAK_HEAP_THREAD);
 }
 
-static struct hak_block *take(struct hak_heap *heap, unsigned class) {
-    bool zeroed;
-    return hak_bin_take(heap, class, &zeroed);
-}
-
 /* The calling thread's own heap: some calls ask for it. */
 static struct hak_heap *mine(void) {
     struct hak_heap *heap = make();
@@ -40,7 +35,8 @@ static struct hak_heap *mine(void) {
 static void test_park(void **state) {
     (void)state;
     struct hak_heap *heap = make(), *other = make();
-    struct hak_block *kept = take(heap, 2), *theirs = take(other, 2), *own = take(heap, 1);
+    struct hak_block *kept = engine_take(heap, 2), *theirs = engine_take(other, 2),
+                     *own = engine_take(heap, 1);
     hak_remote_free(heap, theirs, hak_map_tag(theirs));
     hak_remote_free_now(own, hak_map_tag(own));
     heap->thread = 77;
@@ -61,7 +57,7 @@ static void test_adopt_whole(void **state) {
     (void)state;
     assert_null(hak_adopt_heap());
     struct hak_heap *a = make(), *b = make();
-    struct hak_block *block = take(b, 5);
+    struct hak_block *block = engine_take(b, 5);
     hak_adopt_park(b);
     assert_ptr_equal(hak_adopt_heap(), b);
     assert_false(is_parked(b));
@@ -75,7 +71,7 @@ static void test_raid(void **state) {
     (void)state;
     unsigned class = hak_class_of(20000); /* slabs of several units */
     struct hak_heap *heap = make(), *from = make();
-    struct hak_block *block = take(from, class);
+    struct hak_block *block = engine_take(from, class);
     hak_adopt_park(from);
     assert_null(hak_adopt_slab_for(heap, class + 1)); /* it has none */
     assert_true(is_parked(from));
@@ -99,8 +95,8 @@ static void test_raids_go_round(void **state) {
     for (int i = 0; i < PARKED; i++) {
         struct hak_block *one = NULL, *two = NULL;
         from[i] = make();
-        for (unsigned j = 0; j < capacity; j++) one = take(from[i], class);
-        for (unsigned j = 0; j < capacity; j++) two = take(from[i], class);
+        for (unsigned j = 0; j < capacity; j++) one = engine_take(from[i], class);
+        for (unsigned j = 0; j < capacity; j++) two = engine_take(from[i], class);
         hak_bin_push(from[i], class, one);
         hak_bin_push(from[i], class, two);
     }
@@ -118,7 +114,7 @@ static void test_raids_go_round(void **state) {
 static void test_running_heaps_are_left_alone(void **state) {
     (void)state;
     struct hak_heap *heap = make(), *running = make();
-    take(running, 3);
+    engine_take(running, 3);
     assert_null(hak_adopt_slab_for(heap, 3));
     assert_non_null(running->cold[3].partial);
 }
@@ -133,11 +129,11 @@ static void test_raid_leaves_no_block_behind(void **state) {
     struct hak_heap *heap = mine(), *from = make();
     unsigned class = hak_class_of(16);
     static struct hak_block *block[MANY];
-    for (int i = 0; i < MANY; i++) block[i] = take(from, class);
+    for (int i = 0; i < MANY; i++) block[i] = engine_take(from, class);
     for (int i = 0; i < 4 * 4; i++) { /* a magazine that has grown */
         from->cold[class].was_flushed = 1;
         hak_bin_clear_all(from);
-        hak_bin_push(from, class, take(from, class));
+        hak_bin_push(from, class, engine_take(from, class));
     }
     assert_true(from->cold[class].capacity > HAK_BATCH_MAX);
     hak_adopt_park(from);
@@ -154,7 +150,7 @@ static void test_relieve(void **state) {
     struct hak_heap *heap = mine(), *to = make();
     unsigned class = hak_class_of(8 * KIB);
     struct hak_block *block[40];
-    for (int i = 0; i < 40; i++) block[i] = take(to, class);
+    for (int i = 0; i < 40; i++) block[i] = engine_take(to, class);
     hak_adopt_park(to);
     for (size_t i = 0; i < 40; i++) {
         hak_remote_free_now(block[i], hak_map_tag(block[i]));
@@ -172,7 +168,7 @@ static void test_parked_inbox_is_bounded(void **state) {
     enum { MANY = 20000 };
     struct hak_heap *heap = mine(), *to = make();
     static struct hak_block *block[MANY];
-    for (int i = 0; i < MANY; i++) block[i] = take(to, 1 + (unsigned)i % 20);
+    for (int i = 0; i < MANY; i++) block[i] = engine_take(to, 1 + (unsigned)i % 20);
     hak_adopt_park(to);
     for (int i = 0; i < MANY; i++) {
         hak_remote_free(heap, block[i], hak_map_tag(block[i]));
@@ -188,11 +184,13 @@ static void test_relieve_leaves_others_alone(void **state) {
     (void)state;
     struct hak_heap *heap = mine(), *claimed = make(), *to = make();
     unsigned class = hak_class_of(8 * KIB);
-    for (int i = 0; i < 20; i++) hak_remote_free_now(take(to, class), hak_tag_make(to->id, class));
+    for (int i = 0; i < 20; i++)
+        hak_remote_free_now(engine_take(to, class), hak_tag_make(to->id, class));
     hak_adopt_relieve(heap, to); /* it runs: its thread will drain it */
     assert_true(hak_remote_waiting(to));
     hak_adopt_park(to);
-    for (int i = 0; i < 20; i++) hak_remote_free_now(take(to, class), hak_tag_make(to->id, class));
+    for (int i = 0; i < 20; i++)
+        hak_remote_free_now(engine_take(to, class), hak_tag_make(to->id, class));
     hak_adopt_relieve(claimed, to); /* only a thread's own heap claims another one */
     assert_true(hak_remote_waiting(to));
 }
@@ -203,7 +201,7 @@ static void test_collect(void **state) {
     for (int i = 0; i < 5; i++) {
         struct hak_heap *parked = make();
         struct hak_block *block[300];
-        for (int j = 0; j < 300; j++) block[j] = take(parked, 1 + (unsigned)(i + j) % 40);
+        for (int j = 0; j < 300; j++) block[j] = engine_take(parked, 1 + (unsigned)(i + j) % 40);
         hak_adopt_park(parked);
         for (int j = 0; j < 300; j++) hak_remote_free_now(block[j], hak_map_tag(block[j]));
     }
@@ -221,8 +219,8 @@ static void test_after_fork(void **state) {
     (void)state;
     struct hak_heap *heap = mine(), *idle = make(), *inside = make(), *parked = make();
     struct hak_heap *locked = hak_heap_make(HAK_HEAP_LOCKED);
-    take(idle, 1);
-    take(inside, 1);
+    engine_take(idle, 1);
+    engine_take(inside, 1);
     atomic_store(&inside->busy, 1);
     assert_true(hak_lock_try(&locked->lock));
     hak_adopt_park(parked);
@@ -256,8 +254,8 @@ static void test_repair(void **state) {
     (void)state;
     struct hak_heap *heap = make(), *other = make();
     unsigned long_class = hak_class_of(20000);
-    struct hak_block *partial = take(heap, 3), *longer = take(heap, long_class);
-    struct hak_block *full = take(heap, HAK_CLASSES), *theirs = take(other, 3);
+    struct hak_block *partial = engine_take(heap, 3), *longer = engine_take(heap, long_class);
+    struct hak_block *full = engine_take(heap, HAK_CLASSES), *theirs = engine_take(other, 3);
     heap->cold[3].partial = (struct hak_slab *)8; /* garbage: caught in mid-store */
     heap->bin[3].top = (struct hak_slot *)16;
     heap->bin[7].limit = NULL;
@@ -281,7 +279,7 @@ static void test_repair(void **state) {
 static void test_repair_is_busy(void **state) {
     (void)state;
     struct hak_heap *heap = make();
-    take(heap, 3);
+    engine_take(heap, 3);
     tear(heap);
     hak_adopt_repair(heap);
     assert_int_equal(atomic_load(&heap->busy), 1);
@@ -305,7 +303,7 @@ static void test_repair_of_a_slab_that_was_being_adopted(void **state) {
     (void)state;
     struct hak_heap *heap = make(), *from = make();
     unsigned class = hak_class_of(20000);
-    struct hak_block *block = take(from, class);
+    struct hak_block *block = engine_take(from, class);
     struct hak_slab *slab = hak_slab_of(block);
     hak_heap_slab_remove(from, slab);
     slab->owner = heap->id;

@@ -26,13 +26,6 @@ static unsigned length(const struct hak_heap *heap, unsigned class) {
     return count;
 }
 
-static struct hak_block *take(struct hak_heap *heap, unsigned class) {
-    bool zeroed;
-    struct hak_block *block = hak_bin_take(heap, class, &zeroed);
-    if (block) assert_int_equal(hak_slab_of(block)->class, class);
-    return block;
-}
-
 /* The sources of a refill, in their order, each counted. */
 static void test_sources(void **state) {
     (void)state;
@@ -42,19 +35,19 @@ static void test_sources(void **state) {
     unsigned class = hak_class_of(1000);
     struct hak_block *block[64];
     unsigned held = 0;
-    block[held++] = take(heap, class);
+    block[held++] = engine_take(heap, class);
     assert_int_equal(counts->refill_fresh, 1);
-    while (!counts->refill_carve) block[held++] = take(heap, class);
+    while (!counts->refill_carve) block[held++] = engine_take(heap, class);
     /* what is free in the slab before what is untouched */
     hak_bin_clear_all(heap);
     hak_bin_return(heap, block[--held]);
-    block[held++] = take(heap, class);
+    block[held++] = engine_take(heap, class);
     assert_int_equal(counts->refill_slab, 1);
     /* what others freed before anything else */
     hak_bin_clear_all(heap);
     hak_remote_free_now(block[--held], hak_tag_make(heap->id, class));
     struct hak_block *expected = block[held];
-    assert_ptr_equal(take(heap, class), expected);
+    assert_ptr_equal(engine_take(heap, class), expected);
     assert_int_equal(counts->refill_inbox, 1);
     assert_int_equal(counts->refill_failed, 0);
     /* and the sum is right */
@@ -78,7 +71,7 @@ static void test_batches_are_bounded(void **state) {
     for (unsigned class = 1; class <= HAK_CLASSES; class ++) {
         for (int i = 0; i < 12 * 4; i++) { /* refilled after a flush, often: grows */
             heap->cold[class].was_flushed = 1;
-            struct hak_block *block = take(heap, class);
+            struct hak_block *block = engine_take(heap, class);
             assert_in_range(length(heap, class), 0, HAK_BATCH_MAX - 1);
             hak_bin_push(heap, class, block);
             hak_bin_flush(heap, class, 0, UINT32_MAX);
@@ -89,17 +82,13 @@ static void test_batches_are_bounded(void **state) {
     engine_check_span();
 }
 
-static void fill(struct hak_heap *heap, unsigned class, struct hak_block **block, unsigned count) {
-    for (unsigned i = 0; i < count; i++) assert_non_null(block[i] = take(heap, class));
-}
-
 static void test_overflow(void **state) {
     (void)state;
     if (HAK_STRESS) return;
     struct hak_heap *heap = engine_heap("fast");
     static struct hak_block *block[4000];
     unsigned class = hak_class_of(32);
-    fill(heap, class, block, UNIT_COUNT(block));
+    engine_take_all(heap, class, block, UNIT_COUNT(block));
     hak_bin_clear_all(heap);
     for (size_t i = 0; i < UNIT_COUNT(block); i++) {
         unsigned before = length(heap, class);
@@ -118,9 +107,9 @@ static void test_growth(void **state) {
     struct hak_heap *heap = engine_heap("fast");
     static struct hak_block *block[1000], *held[100];
     unsigned class = hak_class_of(64), least = heap->cold[class].capacity;
-    fill(heap, class, held, UNIT_COUNT(held));
+    engine_take_all(heap, class, held, UNIT_COUNT(held));
     for (int round = 0; round < 20; round++) {
-        fill(heap, class, block, UNIT_COUNT(block));
+        engine_take_all(heap, class, block, UNIT_COUNT(block));
         for (size_t i = 0; i < UNIT_COUNT(block); i++) hak_bin_push(heap, class, block[i]);
     }
     assert_int_equal(heap->cold[class].capacity, 255);
@@ -145,7 +134,7 @@ static void test_drift(void **state) {
     static struct hak_block *block[200];
     unsigned class = hak_class_of(64), capacity = heap->cold[class].capacity, count = 0, most = 0;
     while (count < UNIT_COUNT(block)) {
-        block[count++] = take(heap, class);
+        block[count++] = engine_take(heap, class);
         if (heap->cold[class].refills == 1) assert_true(length(heap, class) < capacity / 2);
         most = length(heap, class) > most ? length(heap, class) : most;
     }
@@ -169,7 +158,7 @@ static void test_limits(void **state) {
     hak_option_write("magazine_bytes", "4K");
     for (unsigned class = 1; class <= hak_class_of(8 * KIB); class ++) {
         for (int round = 0; round < 10; round++) {
-            fill(heap, class, block, UNIT_COUNT(block));
+            engine_take_all(heap, class, block, UNIT_COUNT(block));
             for (size_t i = 0; i < UNIT_COUNT(block); i++) hak_bin_push(heap, class, block[i]);
         }
         size_t size = hak_class_table[class].block_bytes, most = 4 * KIB / size;
@@ -190,7 +179,7 @@ static void test_lowered_limit(void **state) {
     unsigned class = hak_class_of(64);
     for (int round = 0; round < 20; round++) {
         if (round == 10) hak_option_write("magazine_blocks", "8");
-        fill(heap, class, block, UNIT_COUNT(block));
+        engine_take_all(heap, class, block, UNIT_COUNT(block));
         for (size_t i = 0; i < UNIT_COUNT(block); i++) hak_bin_push(heap, class, block[i]);
     }
     assert_int_equal(heap->cold[class].capacity, 7);
@@ -204,9 +193,9 @@ static void test_busy_magazine_is_kept(void **state) {
     struct hak_heap *heap = engine_heap("fast");
     unsigned class = hak_class_of(64);
     struct hak_block *block[10];
-    fill(heap, class, block, 10);
+    engine_take_all(heap, class, block, 10);
     hak_bin_clear_all(heap);
-    struct hak_block *one = take(heap, class); /* a refill */
+    struct hak_block *one = engine_take(heap, class); /* a refill */
     hak_bin_push(heap, class, one);
     unsigned count = length(heap, class);
     for (unsigned i = 0; i < HAK_CLASSES / 8; i++) hak_bin_idle(heap);
@@ -219,7 +208,7 @@ static void test_flush_keeps_and_stops(void **state) {
     struct hak_heap *heap = engine_heap("fast");
     unsigned class = hak_class_of(16);
     static struct hak_block *block[15];
-    fill(heap, class, block, 15);
+    engine_take_all(heap, class, block, 15);
     hak_bin_clear_all(heap);
     for (int i = 0; i < 15; i++) hak_bin_push(heap, class, block[i]);
     assert_int_equal(length(heap, class), 15);
@@ -242,7 +231,7 @@ static void test_empty_slabs_go_back(void **state) {
     for (unsigned class = 1; class <= hak_class_of(40 * KIB); class += 3) {
         size_t count = hak_min_size(UNIT_COUNT(block),
                                     4 * MIB / hak_class_table[class].block_bytes);
-        fill(heap, class, block, (unsigned)count);
+        engine_take_all(heap, class, block, (unsigned)count);
         for (size_t i = count; i > 1; i--) {
             size_t other = engine_below(&random, i);
             struct hak_block *swapped = block[i - 1];
@@ -280,11 +269,11 @@ static void test_without_memory(void **state) {
     (void)state;
     struct hak_heap *heap = engine_heap("fast");
     fake_page_fail(FAKE_ALL, 1, FAKE_FOR_EVER);
-    assert_null(take(heap, 1));
+    assert_null(engine_take(heap, 1));
     assert_int_equal(heap->counts.refill_failed, 1);
     assert_int_equal(length(heap, 1), 0);
     fake_page_fail_never();
-    assert_non_null(take(heap, 1));
+    assert_non_null(engine_take(heap, 1));
 }
 
 /* Memory for a slab, but none for a larger magazine, or for one at all. */
@@ -293,14 +282,14 @@ static void test_without_memory_for_a_magazine(void **state) {
     struct hak_heap *heap = engine_heap("fast");
     static struct hak_block *block[600];
     unsigned class = hak_class_of(64), other = hak_class_of(500);
-    fill(heap, class, block, 8);
-    hak_bin_push(heap, other, take(heap, other));
+    engine_take_all(heap, class, block, 8);
+    hak_bin_push(heap, other, engine_take(heap, other));
     hak_bin_clear_all(heap);
     while (hak_arena_alloc(HAK_CACHE_LINE, HAK_CACHE_LINE)) { /* the chunk is used up */
         fake_page_fail(FAKE_ALL, 1, FAKE_FOR_EVER);
     }
     for (int round = 0; round < 4; round++) {
-        fill(heap, class, block, UNIT_COUNT(block));
+        engine_take_all(heap, class, block, UNIT_COUNT(block));
         for (size_t i = 0; i < UNIT_COUNT(block); i++) hak_bin_push(heap, class, block[i]);
         assert_in_range(length(heap, class), 1, heap->cold[class].capacity);
     }
@@ -308,12 +297,12 @@ static void test_without_memory_for_a_magazine(void **state) {
     struct hak_slab *slab = hak_slab_new(heap->id, unused);
     assert_non_null(slab); /* of the superslab that is there */
     hak_heap_slab_add(heap, slab);
-    struct hak_block *one = take(heap, unused), *two = take(heap, unused);
+    struct hak_block *one = engine_take(heap, unused), *two = engine_take(heap, unused);
     assert_ptr_not_equal(one, two);
     assert_int_equal(length(heap, unused), 0);
     hak_bin_push(heap, unused, one);
     assert_int_equal(slab->used, 1);
-    assert_ptr_equal(take(heap, unused), one);
+    assert_ptr_equal(engine_take(heap, unused), one);
     engine_check_heaps();
 }
 

@@ -22,11 +22,6 @@ static struct hak_heap *make(enum hak_heap_kind kind) {
     return hak_heap_make(kind);
 }
 
-static struct hak_block *take(struct hak_heap *heap, unsigned class) {
-    bool zeroed;
-    return hak_bin_take(heap, class, &zeroed);
-}
-
 /* The parcel that a link leads to, or NULL: to a block. */
 static struct hak_parcel *parcel_of(uintptr_t link) {
     return link & 1 ? (struct hak_parcel *)(link - 1) : NULL;
@@ -46,7 +41,7 @@ static void test_parcels(void **state) {
     (void)state;
     struct hak_heap *owner = make(HAK_HEAP_THREAD), *other = make(HAK_HEAP_THREAD);
     struct hak_block *block[HAK_PARCEL_BLOCKS];
-    for (unsigned i = 0; i < PARCEL; i++) block[i] = take(owner, 1);
+    for (unsigned i = 0; i < PARCEL; i++) block[i] = engine_take(owner, 1);
     for (unsigned i = 0; i < PARCEL; i++) {
         assert_false(hak_remote_waiting(owner));
         hak_remote_free(other, block[i], hak_map_tag(block[i]));
@@ -70,7 +65,7 @@ static void test_bytes(void **state) {
         size_t size = hak_class_table[class].block_bytes;
         unsigned sent = 0;
         while (!inbox_length(owner)) {
-            hak_remote_free(other, take(owner, class), hak_tag_make(owner->id, class));
+            hak_remote_free(other, engine_take(owner, class), hak_tag_make(owner->id, class));
             sent++;
         }
         size_t fits = (16 * KIB + size - 1) / size;
@@ -85,11 +80,11 @@ static void test_outboxes_are_shared(void **state) {
     struct hak_heap *heap[18];
     for (int i = 0; i < 18; i++) heap[i] = make(HAK_HEAP_THREAD); /* ids 1 to 18 */
     struct hak_heap *a = heap[0], *b = heap[8], *other = heap[17];
-    hak_remote_free(other, take(a, 1), hak_map_tag(take(a, 1)));
-    hak_remote_free(other, take(b, 1), hak_map_tag(take(b, 1)));
+    hak_remote_free(other, engine_take(a, 1), hak_map_tag(engine_take(a, 1)));
+    hak_remote_free(other, engine_take(b, 1), hak_map_tag(engine_take(b, 1)));
     assert_int_equal(inbox_length(a), 1);
     assert_int_equal(inbox_length(b), 0);
-    hak_remote_free(other, take(heap[1], 1), hak_map_tag(take(heap[1], 1)));
+    hak_remote_free(other, engine_take(heap[1], 1), hak_map_tag(engine_take(heap[1], 1)));
     assert_int_equal(inbox_length(heap[1]), 0);
     hak_remote_send_all(other);
     assert_int_equal(inbox_length(b), 1);
@@ -105,7 +100,7 @@ static void test_drain_is_bounded(void **state) {
     enum { MANY = 300 };
     struct hak_heap *owner = make(HAK_HEAP_THREAD);
     static struct hak_block *block[MANY];
-    for (int i = 0; i < MANY; i++) block[i] = take(owner, 1 + (unsigned)i % 5);
+    for (int i = 0; i < MANY; i++) block[i] = engine_take(owner, 1 + (unsigned)i % 5);
     hak_bin_clear_all(owner);
     assert_false(hak_remote_drain(owner, 2));
     for (int i = 0; i < MANY; i++) hak_remote_free_now(block[i], hak_map_tag(block[i]));
@@ -129,7 +124,7 @@ static void test_second_chain_waits(void **state) {
     (void)state;
     struct hak_heap *owner = make(HAK_HEAP_THREAD);
     static struct hak_block *block[200];
-    for (int i = 0; i < 200; i++) block[i] = take(owner, 2);
+    for (int i = 0; i < 200; i++) block[i] = engine_take(owner, 2);
     for (int i = 0; i < 100; i++) hak_remote_free_now(block[i], hak_map_tag(block[i]));
     hak_remote_drain(owner, 2);
     assert_int_equal(atomic_load(&owner->inbox_bytes), 36 * 32);
@@ -146,7 +141,7 @@ static void test_second_chain_waits(void **state) {
 static void test_forwarded(void **state) {
     (void)state;
     struct hak_heap *old = make(HAK_HEAP_THREAD), *new = make(HAK_HEAP_THREAD);
-    struct hak_block *block = take(old, 3);
+    struct hak_block *block = engine_take(old, 3);
     hak_remote_free_now(block, hak_map_tag(block));
     hak_bin_clear_all(old);
     struct hak_slab *slab = old->cold[3].partial;
@@ -169,7 +164,7 @@ static void test_locked_heaps_get_theirs_at_once(void **state) {
     (void)state;
     struct hak_heap *locked = make(HAK_HEAP_LOCKED), *other = make(HAK_HEAP_THREAD);
     struct hak_block *block[5];
-    for (unsigned i = 0; i < 5; i++) block[i] = take(locked, 1);
+    for (unsigned i = 0; i < 5; i++) block[i] = engine_take(locked, 1);
     for (unsigned i = 1; i <= 5; i++) {
         hak_remote_free(other, block[i - 1], hak_tag_make(locked->id, 1));
         assert_int_equal(inbox_length(locked), i);
@@ -184,7 +179,7 @@ static void test_marks(void **state) {
     hak_option_init();
     struct hak_heap *owner = hak_heap_make(HAK_HEAP_THREAD),
                     *other = hak_heap_make(HAK_HEAP_THREAD);
-    struct hak_block *a = take(owner, 4), *b = take(owner, 4);
+    struct hak_block *a = engine_take(owner, 4), *b = engine_take(owner, 4);
     hak_remote_free(other, a, hak_map_tag(a));
     hak_remote_free_now(b, hak_map_tag(b));
     assert_true(hak_block_is_sealed(a, owner->mark));
@@ -220,7 +215,7 @@ static void test_threads(void **state) {
     receiver = make(HAK_HEAP_THREAD);
     for (int i = 0; i < SENDERS; i++) {
         sender_heap[i] = make(HAK_HEAP_THREAD);
-        for (int j = 0; j < BLOCKS; j++) sent[i][j] = take(receiver, 1 + (unsigned)j % 30);
+        for (int j = 0; j < BLOCKS; j++) sent[i][j] = engine_take(receiver, 1 + (unsigned)j % 30);
     }
     hak_bin_clear_all(receiver);
     for (int i = 0; i < SENDERS; i++) pthread_create(&thread[i], NULL, send, sender_heap[i]);
@@ -242,8 +237,8 @@ static void test_sent_twice(void **state) {
     engine_mode("checked");
     hak_option_write("on_error", "report");
     struct hak_heap *owner = make(HAK_HEAP_THREAD);
-    struct hak_block *twice = take(owner, 3), *other = take(owner, 3);
-    assert_non_null(take(owner, 3)); /* so that the slab stays */
+    struct hak_block *twice = engine_take(owner, 3), *other = engine_take(owner, 3);
+    assert_non_null(engine_take(owner, 3)); /* so that the slab stays */
     hak_remote_free_now(twice, hak_map_tag(twice));
     hak_remote_drain(owner, 3);
     assert_false(hak_used_is(twice));
@@ -253,7 +248,7 @@ static void test_sent_twice(void **state) {
     assert_int_equal(owner->pending, 0);
     static struct hak_block *taken[3000];
     for (size_t i = 0; i < UNIT_COUNT(taken); i++) {
-        taken[i] = take(owner, 3);
+        taken[i] = engine_take(owner, 3);
         engine_fill(taken[i], 48, i);
     }
     for (size_t i = 0; i < UNIT_COUNT(taken); i++) assert_true(engine_intact(taken[i], 48, i));
@@ -268,8 +263,8 @@ static void test_freed_by_two_at_once(void **state) {
     struct hak_heap *one = engine_heap("checked"), *two = engine_heap("checked");
     static struct hak_block *taken[3000];
     struct hak_block *twice[3];
-    for (int i = 0; i < 3; i++) twice[i] = take(owner, 3);
-    assert_non_null(take(owner, 3)); /* so that the slab stays */
+    for (int i = 0; i < 3; i++) twice[i] = engine_take(owner, 3);
+    assert_non_null(engine_take(owner, 3)); /* so that the slab stays */
     hak_bin_clear(owner, 3);
     hak_remote_free(one, twice[0], hak_map_tag(twice[0])); /* both in parcels */
     hak_remote_free(two, twice[0], hak_map_tag(twice[0]));
@@ -280,7 +275,7 @@ static void test_freed_by_two_at_once(void **state) {
     hak_remote_send_all(two);
     while (hak_remote_waiting(owner)) hak_remote_drain(owner, 3);
     for (size_t i = 0; i < UNIT_COUNT(taken); i++) {
-        taken[i] = take(owner, 3);
+        taken[i] = engine_take(owner, 3);
         engine_fill(taken[i], 48, i);
     }
     for (size_t i = 0; i < UNIT_COUNT(taken); i++) assert_true(engine_intact(taken[i], 48, i));

@@ -13,9 +13,7 @@
 #define UNITS HAK_SUPERSLAB_UNITS
 #define ALL   (~(uint32_t)0)
 
-static uint32_t now_ms;
-
-static size_t look(uint32_t age_ms) {
+static size_t look(uint32_t now_ms, uint32_t age_ms) {
     return hak_purge_some(now_ms, age_ms, ALL);
 }
 
@@ -42,14 +40,11 @@ static struct hak_superslab *whole(void) {
 static void test_age(void **state) {
     (void)state;
     struct hak_superslab *superslab = pieces(3);
-    now_ms = 5000;
-    assert_int_equal(look(100), 0);
-    now_ms = 5099;
-    assert_int_equal(look(100), 0);
-    now_ms = 5100;
-    assert_int_equal(look(100), 3 * HAK_UNIT_BYTES);
+    assert_int_equal(look(5000, 100), 0);
+    assert_int_equal(look(5099, 100), 0);
+    assert_int_equal(look(5100, 100), 3 * HAK_UNIT_BYTES);
     assert_int_equal(atomic_load(&superslab->dirty_units), 0);
-    assert_int_equal(look(0), 0);
+    assert_int_equal(look(5100, 0), 0);
     assert_int_equal(fake_page_calls(FAKE_PURGE), 1);
 }
 
@@ -57,30 +52,23 @@ static void test_age(void **state) {
 static void test_first_look(void **state) {
     (void)state;
     pieces(1);
-    now_ms = 1000;
-    assert_int_equal(look(100), 0);
-    now_ms = 900000;
+    assert_int_equal(look(1000, 100), 0);
     pieces(1); /* another one is freed, in the same superslab or not */
-    assert_int_equal(look(100), HAK_UNIT_BYTES);
-    now_ms = 900100;
-    assert_int_equal(look(100), HAK_UNIT_BYTES);
+    assert_int_equal(look(900000, 100), HAK_UNIT_BYTES);
+    assert_int_equal(look(900100, 100), HAK_UNIT_BYTES);
 }
 
 /* Low 32 bits of milliseconds go round every 49 days. */
 static void test_clock_goes_round(void **state) {
     (void)state;
     pieces(1);
-    now_ms = UINT32_MAX - 10;
-    assert_int_equal(look(100), 0);
-    now_ms = 20;
-    assert_int_equal(look(100), 0);
-    now_ms = 90;
-    assert_int_equal(look(100), HAK_UNIT_BYTES);
+    assert_int_equal(look(UINT32_MAX - 10, 100), 0);
+    assert_int_equal(look(20, 100), 0);
+    assert_int_equal(look(90, 100), HAK_UNIT_BYTES);
     pieces(1);
-    now_ms = 0; /* which says "not seen" elsewhere */
-    assert_int_equal(look(100), 0);
-    now_ms = 101;
-    assert_int_equal(look(100), HAK_UNIT_BYTES);
+    /* 0 says "not seen" elsewhere */
+    assert_int_equal(look(0, 100), 0);
+    assert_int_equal(look(101, 100), HAK_UNIT_BYTES);
 }
 
 /* Another thread may have read the clock later, and looked before: the superslab is young then, not
@@ -88,16 +76,14 @@ static void test_clock_goes_round(void **state) {
 static void test_seen_by_a_thread_that_is_ahead(void **state) {
     (void)state;
     pieces(1);
-    now_ms = 5001;
-    assert_int_equal(look(100), 0);
-    now_ms = 5000;
-    assert_int_equal(look(100), 0);
+    assert_int_equal(look(5001, 100), 0);
+    assert_int_equal(look(5000, 100), 0);
 }
 
 static void test_age_zero_is_at_once(void **state) {
     (void)state;
     pieces(2);
-    assert_int_equal(look(0), 2 * HAK_UNIT_BYTES);
+    assert_int_equal(look(0, 0), 2 * HAK_UNIT_BYTES);
 }
 
 /* One superslab is old, its neighbour young, another one in use. */
@@ -106,21 +92,18 @@ static void test_young_ones_stay(void **state) {
     struct hak_superslab *a = whole(), *b = whole(), *c = whole(), *d = pieces(1);
     (void)c;
     hak_region_release(a, 1);
-    now_ms = 1000;
-    assert_int_equal(look(500), 0);
+    assert_int_equal(look(1000, 500), 0);
     hak_region_release(b, 1);
     unsigned first;
     bool dirty;
     struct hak_superslab *e = hak_superslab_claim(1, &first, &dirty); /* of d */
     assert_ptr_equal(e, d);
     hak_superslab_release(e, first, 1, 1);
-    now_ms = 1500;
-    assert_true(look(500) > 0);
+    assert_true(look(1500, 500) > 0);
     assert_int_equal(atomic_load(&a->dirty_units), 0);
     assert_int_equal(atomic_load(&b->dirty_units), 1);
     assert_int_equal(b->base[0] & 0xff, 0xee);
-    now_ms = 2000;
-    assert_true(look(500) > 0);
+    assert_true(look(2000, 500) > 0);
     assert_int_equal(atomic_load(&b->dirty_units), 0);
     assert_int_equal(atomic_load(&d->dirty_units), 0);
 }
@@ -156,7 +139,7 @@ static void test_calls_are_joined(void **state) {
     for (int i = 0; i < 6; i++) {
         if (i != 3) hak_region_release(one[i], 1);
     }
-    assert_true(hak_purge_some(0, 0, ALL) > 0);
+    assert_true(look(0, 0) > 0);
     assert_int_equal(fake_page_calls(FAKE_PURGE), 2);
     assert_ptr_equal(fake_page_log(FAKE_PURGE, 1).start, one[0]->base);
     assert_int_equal(fake_page_log(FAKE_PURGE, 1).bytes, 3 * HAK_SUPERSLAB_BYTES);
@@ -172,20 +155,20 @@ static void test_bits_go_too(void **state) {
     assert_ptr_equal(cut[1], cut[0] + 1);
     for (int i = 0; i < 2; i++) hak_superslab_release(cut[i], 0, 1, 1);
     fake_page_fail(FAKE_BIT(FAKE_PURGE_META), 1, 1);
-    assert_true(hak_purge_some(0, 0, ALL) > 0);
+    assert_true(look(0, 0) > 0);
     assert_int_equal(fake_page_calls(FAKE_PURGE_META), 1); /* and it failed */
     struct hak_superslab *again = whole();
     assert_ptr_equal(again, cut[0]);
     hak_region_release(again, 1);
     hak_region_release(other, 1);
-    assert_true(hak_purge_some(0, 0, ALL) > 0);
+    assert_true(look(0, 0) > 0);
     assert_int_equal(fake_page_calls(FAKE_PURGE_META), 2);
     struct fake_entry purge = fake_page_log(FAKE_PURGE_META, 0);
     assert_ptr_equal(purge.start, other->meta);
     assert_int_equal(purge.bytes, 2 * sizeof(struct hak_meta));
 
     hak_region_release(whole(), 1);
-    assert_true(hak_purge_some(0, 0, ALL) > 0);
+    assert_true(look(0, 0) > 0);
     assert_int_equal(fake_page_calls(FAKE_PURGE), 3);
     assert_int_equal(fake_page_calls(FAKE_PURGE_META), 2);
 }
@@ -196,14 +179,14 @@ static void test_failure_is_tried_again(void **state) {
     struct hak_superslab *a = whole(), *b = pieces(2);
     hak_region_release(a, 1);
     fake_page_fail(FAKE_BIT(FAKE_PURGE), 1, FAKE_FOR_EVER);
-    assert_int_equal(hak_purge_some(0, 0, ALL), 0);
+    assert_int_equal(look(0, 0), 0);
     assert_int_equal(fake_page_failures(), 2);
     assert_int_equal(atomic_load(&a->dirty_units), 1);
     assert_int_equal(atomic_load(&b->dirty_units), 6);
-    assert_int_equal(hak_purge_some(0, 0, ALL), 0);
+    assert_int_equal(look(0, 0), 0);
     assert_int_equal(fake_page_failures(), 4);
     fake_page_fail_never();
-    assert_true(hak_purge_some(0, 0, ALL) > 0);
+    assert_true(look(0, 0) > 0);
     assert_int_equal(atomic_load(&a->dirty_units) | atomic_load(&b->dirty_units), 0);
 }
 
@@ -214,10 +197,10 @@ static void test_freed_after_a_look(void **state) {
     hak_region_release(a, 1);
     struct hak_superslab *again = hak_region_claim(1);
     assert_ptr_equal(again, a);
-    assert_int_equal(hak_purge_some(0, 0, ALL), 0); /* dirty, but claimed */
+    assert_int_equal(look(0, 0), 0); /* dirty, but claimed */
     hak_region_release(a, 1);
     hak_region_release(b, 1);
-    hak_purge_some(0, 0, ALL);
+    look(0, 0);
     assert_int_equal(atomic_load(&a->dirty_units) | atomic_load(&b->dirty_units), 0);
 }
 

@@ -9,15 +9,6 @@
 
 #include <string.h>
 
-static struct hak_block *take(struct hak_heap *heap, unsigned class) {
-    bool zeroed;
-    return hak_bin_take(heap, class, &zeroed);
-}
-
-static void fill(struct hak_heap *heap, unsigned class, struct hak_block **block, unsigned count) {
-    for (unsigned i = 0; i < count; i++) assert_non_null(block[i] = take(heap, class));
-}
-
 /* In fast mode nothing keeps a program from freeing a block twice.  The second time its units may
  * be in another slab: that is left alone, and the block is lost. */
 static void test_freed_twice(void **state) {
@@ -25,14 +16,14 @@ static void test_freed_twice(void **state) {
     struct hak_heap *heap = engine_heap("fast");
     static struct hak_block *block[20];
     unsigned class = hak_class_of(5120); /* slabs of three units */
-    struct hak_block *keeper = take(heap, hak_class_of(64));
-    fill(heap, class, block, UNIT_COUNT(block));
+    struct hak_block *keeper = engine_take(heap, hak_class_of(64));
+    engine_take_all(heap, class, block, UNIT_COUNT(block));
     struct hak_block *twice = block[15]; /* in the second unit */
     struct hak_slab *slab = hak_slab_of(twice);
     assert_int_equal(slab->units, 3);
     for (size_t i = 0; i < UNIT_COUNT(block); i++) hak_bin_push(heap, class, block[i]);
     hak_bin_clear_all(heap);
-    struct hak_block *other = take(heap, hak_class_of(48));
+    struct hak_block *other = engine_take(heap, hak_class_of(48));
     assert_ptr_equal(hak_slab_of(other), slab);
     uint32_t used = slab->used;
     hak_bin_push(heap, class, twice);
@@ -48,7 +39,7 @@ static void test_marks(void **state) {
     static struct hak_block *block[500];
     unsigned class = hak_class_of(48);
     for (int round = 0; round < 3; round++) {
-        fill(heap, class, block, UNIT_COUNT(block));
+        engine_take_all(heap, class, block, UNIT_COUNT(block));
         for (size_t i = 0; i < UNIT_COUNT(block); i++) {
             assert_false(hak_block_is_sealed(block[i], heap->mark));
             engine_fill(block[i], 48, i);
@@ -69,14 +60,14 @@ static void test_write_after_free_in_the_slab(void **state) {
     struct hak_heap *heap = engine_heap("checked");
     static struct hak_block *block[500], *again[500];
     unsigned class = hak_class_of(48);
-    fill(heap, class, block, UNIT_COUNT(block));
+    engine_take_all(heap, class, block, UNIT_COUNT(block));
     for (size_t i = 0; i < UNIT_COUNT(block); i += 2) {
         assert_true(hak_used_clear(hak_used_find(block[i])));
         hak_bin_push(heap, class, block[i]);
     }
     hak_bin_clear_all(heap);
     for (size_t i = 0; i < UNIT_COUNT(block); i += 2) memset(block[i], 0xff, 48);
-    fill(heap, class, again, UNIT_COUNT(again));
+    engine_take_all(heap, class, again, UNIT_COUNT(again));
     for (size_t i = 0; i < UNIT_COUNT(again); i++) {
         assert_true(hak_used_is(again[i]));
         again[i]->next = NULL;

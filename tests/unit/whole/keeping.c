@@ -7,11 +7,6 @@
 #include "heap/bin.h"
 #include "heap/slots.h"
 
-static struct hak_block *take(struct hak_heap *heap, unsigned class) {
-    bool zeroed;
-    return hak_bin_take(heap, class, &zeroed);
-}
-
 /* Moves the blocks of a bin to their slabs, as a slow path would. */
 static void flush(struct hak_heap *heap, unsigned class) {
     hak_heap_enter(&hak_tls);
@@ -83,7 +78,7 @@ static void test_what_is_not_kept(void **state) {
     assert_null(heap->cold[hak_class_of(200 * KIB)].partial);
 
     struct hak_heap *other = engine_heap("fast");
-    hak_bin_return(other, take(other, 1));
+    hak_bin_return(other, engine_take(other, 1));
     hak_bin_clear_all(other);
     assert_null(other->cold[1].partial);
     hak_collect();
