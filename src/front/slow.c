@@ -13,6 +13,7 @@
 #include "config/option.h"
 #include "front/fast_path.h"
 #include "heap/bin.h"
+#include "heap/idle.h"
 #include "heap/locked.h"
 #include "heap/registry.h"
 #include "heap/remote.h"
@@ -82,7 +83,7 @@ static void *slow_take(struct hak_tls *tls, unsigned class, bool *zeroed) {
     struct hak_heap *heap = hak_heap_enter(tls);
     struct hak_block *block = hak_bin_take(heap, class, zeroed);
     if (hak_unlikely(!block)) { /* as in slow_huge */
-        hak_bin_shrink_all(heap);
+        hak_idle_shrink_all(heap);
         hak_release_all();
         block = hak_bin_take(heap, class, zeroed);
     }

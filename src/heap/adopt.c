@@ -5,6 +5,7 @@
 #include "heap/adopt.h"
 
 #include "heap/bin.h"
+#include "heap/idle.h"
 #include "heap/locked.h"
 #include "heap/registry.h"
 #include "heap/remote.h"
@@ -101,7 +102,7 @@ void hak_adopt_idle(void) {
     hak_adopt_after_fork();
     struct hak_heap *heap = adopt_next();
     if (!heap) return;
-    hak_bin_idle(heap);
+    hak_idle_look(heap);
     hak_remote_send_all(heap);
     adopt_release(heap);
 }

@@ -6,14 +6,12 @@
 
 #include "config/option.h"
 #include "heap/adopt.h"
+#include "heap/idle.h"
 #include "heap/remote.h"
 #include "heap/slots.h"
 #include "os/report.h"
 
 #include <string.h>
-
-/* Classes that hak_bin_idle looks at in one call. */
-#define BIN_IDLE_CLASSES 8u
 
 /* So often a magazine is refilled and flushed in turn, since the last look for idle ones, before it
  * grows: its array is memory, too. */
@@ -21,9 +19,6 @@
 
 /* Refills, or flushes, in a row after which more are expected. */
 #define BIN_DRIFT 4
-
-/* What bin_shrink leaves alone. */
-#define BIN_LEFT_ALONE 1u
 
 /* ---- Magazine sizes -------------------------------------------------------------------------- */
 
@@ -36,9 +31,7 @@ static uint32_t bin_capacity_max(unsigned class) {
     return blocks ? (uint32_t)blocks : 1;
 }
 
-/* Changes the capacity, and moves the magazine to a larger array if it needs one.  Without
- * memory for that it stays as it is. */
-static void bin_resize(struct hak_heap *heap, unsigned class, uint32_t capacity) {
+void hak_bin_resize(struct hak_heap *heap, unsigned class, uint32_t capacity) {
     struct hak_bin *bin = &heap->bin[class];
     struct hak_bin_cold *cold = &heap->cold[class];
     if (hak_slots_room(cold->base, capacity) < capacity) {
@@ -60,13 +53,13 @@ static void bin_turn(struct hak_heap *heap, unsigned class) {
     if (++heap->cold[class].turns < BIN_TURNS) return;
     heap->cold[class].turns = 0;
     uint32_t max = bin_capacity_max(class), wanted = heap->cold[class].capacity * 2u + 1;
-    bin_resize(heap, class, wanted < max ? wanted : max);
+    hak_bin_resize(heap, class, wanted < max ? wanted : max);
 }
 
 /* A class that is used for the first time gets its array. */
 static bool bin_has_slots(struct hak_heap *heap, unsigned class) {
     if (heap->cold[class].base == hak_slots_none())
-        bin_resize(heap, class, heap->cold[class].capacity);
+        hak_bin_resize(heap, class, heap->cold[class].capacity);
     return heap->cold[class].base != hak_slots_none();
 }
 
@@ -148,6 +141,7 @@ static unsigned bin_from_elsewhere(struct hak_heap *heap, unsigned class, unsign
         heap->counts.refill_adopted++;
         return count;
     }
+    hak_idle_reclaim(heap);
     slab = hak_slab_new(heap->id, class);
     if (!slab) {
         heap->counts.refill_failed++;
@@ -237,8 +231,7 @@ static bool bin_keeps(const struct hak_heap *heap, const struct hak_slab *slab) 
     return !HAK_STRESS && is_only && slab->units == 1 && slab->capacity > 1 && heap == hak_tls.heap;
 }
 
-/* Gives back the slab of a class that is kept, if there is one. */
-static void bin_drop_kept(struct hak_heap *heap, unsigned class) {
+void hak_bin_drop_kept(struct hak_heap *heap, unsigned class) {
     if (heap->cold[class].kept) bin_release(heap, heap->cold[class].kept);
 }
 
@@ -288,7 +281,7 @@ void hak_bin_flush(struct hak_heap *heap, unsigned class, uint32_t keep, uint32_
 
 void hak_bin_clear(struct hak_heap *heap, unsigned class) {
     hak_bin_flush(heap, class, 0, UINT32_MAX);
-    bin_drop_kept(heap, class);
+    hak_bin_drop_kept(heap, class);
 }
 
 void hak_bin_clear_all(struct hak_heap *heap) {
@@ -340,37 +333,4 @@ void hak_bin_push(struct hak_heap *heap, unsigned class, struct hak_block *block
     if (hak_likely(hak_bin_try_push(bin, block, used))) return;
     if (!bin_overflow(heap, class) || !hak_bin_try_push(bin, block, used))
         hak_bin_return(heap, block);
-}
-
-/* Takes blocks out of a bin that the caller of malloc or free was not concerned with: in a signal
- * handler, the interrupted call may be.  Up to HAK_FAST_MAX that works on the bin without entering
- * the heap's slow path, and has loaded the top, and the block there, or is about to put one above
- * it: both stay as they are. */
-static void bin_shrink(struct hak_heap *heap, unsigned class, uint32_t keep) {
-    if (class <= HAK_FAST_CLASSES && keep < BIN_LEFT_ALONE) keep = BIN_LEFT_ALONE;
-    hak_bin_flush(heap, class, keep, HAK_BATCH_MAX);
-}
-
-void hak_bin_shrink_all(struct hak_heap *heap) {
-    for (unsigned class = 1; class <= HAK_CLASSES; class ++) {
-        bin_shrink(heap, class, 0);
-        bin_drop_kept(heap, class);
-    }
-}
-
-void hak_bin_idle(struct hak_heap *heap) {
-    for (unsigned i = 0; i < BIN_IDLE_CLASSES; i++) {
-        unsigned class = heap->idle_class % HAK_CLASSES + 1;
-        heap->idle_class = class;
-        struct hak_bin_cold *cold = &heap->cold[class];
-        uint32_t count = hak_heap_bin_count(heap, class);
-        if (!cold->was_refilled && count) {
-            bin_shrink(heap, class, count / 2);
-            if (count < cold->capacity / 5u && cold->capacity > 1)
-                bin_resize(heap, class, cold->capacity / 2u);
-        }
-        if (cold->kept && ++cold->kept_looks > 1) bin_drop_kept(heap, class);
-        cold->was_refilled = 0;
-        cold->turns = 0;
-    }
 }

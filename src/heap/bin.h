@@ -9,16 +9,14 @@
  *
  * Magazine sizes follow use.  A magazine that is flushed after a refill and refilled after a flush,
  * more than once, is too small, and grows to double, up to the options magazine_blocks and
- * magazine_bytes.  One that was not refilled between two looks holds more than its thread needs:
- * half of it is flushed (hak_bin_idle).  A refill fills half of a magazine, and a flush leaves
- * half, but after a few in a row.
+ * magazine_bytes.  One that is idle shrinks (heap/idle.h).  A refill fills half of a magazine, and
+ * a flush leaves half, but after a few in a row.
  *
  * Above 32 KiB a slab has one block.  A refill that finds none in the magazines of its class and
  * the next two gives back a block of each magazine of such classes, before it takes units.
  *
  * A thread's heap keeps a slab when its last block comes back, unless the class has another with
- * room: a thread whose blocks all come and go would take it and give it back again and again.  A
- * look for idle magazines that finds it still unused a second time gives it back.
+ * room: a thread whose blocks all come and go would take it and give it back again and again.
  *
  * In fast mode a bin may borrow a few blocks of other heaps (hak_bin_borrow); a flush sends them
  * home.
@@ -46,11 +44,12 @@ void hak_bin_clear_all(struct hak_heap *heap);
 /* The same for a heap whose thread ends: its arrays are for whatever comes next. */
 void hak_bin_retire(struct hak_heap *heap);
 
-/* Moves what can be spared from all bins to their slabs; safe in a signal handler, see bin.c. */
-void hak_bin_shrink_all(struct hak_heap *heap);
+/* Changes the capacity of a magazine, which may need a larger array: without memory for that it
+ * stays as it is. */
+void hak_bin_resize(struct hak_heap *heap, unsigned class, uint32_t capacity);
 
-/* Looks for idle magazines in a few classes; a call after every so many goes round all of them. */
-void hak_bin_idle(struct hak_heap *heap);
+/* Gives back the empty slab that is kept for a class, if there is one. */
+void hak_bin_drop_kept(struct hak_heap *heap, unsigned class);
 
 /* Returns one free block of this heap to its slab, and an emptied slab to the superslabs. */
 void hak_bin_return(struct hak_heap *heap, struct hak_block *block);

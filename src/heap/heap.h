@@ -18,9 +18,9 @@
  *
  * Concurrency: every field belongs to the owner unless it says otherwise.
  *
- * Not here: refill and flush (heap/bin.h), the arrays of magazines (heap/slots.h), sending and
- * draining (heap/remote.h), change of owner (heap/adopt.h), the table of heaps (heap/registry.h),
- * threads (heap/thread_heap.h).
+ * Not here: refill and flush (heap/bin.h), looks at magazines (heap/idle.h), their arrays
+ * (heap/slots.h), sending and draining (heap/remote.h), change of owner (heap/adopt.h), the table
+ * of heaps (heap/registry.h), threads (heap/thread_heap.h).
  */
 #ifndef HAK_HEAP_HEAP_H
 #define HAK_HEAP_HEAP_H
@@ -69,6 +69,7 @@ struct hak_bin_cold {
     uint64_t refills, flushes;
     uint16_t capacity;    /* of the magazine, in blocks */
     uint16_t floor;       /* slots above the base that hold nothing any more */
+    uint32_t trace;       /* of its use, when the heap last needed a new slab: heap/idle.c */
     uint8_t was_flushed;  /* since the last refill */
     uint8_t was_refilled; /* since the last look for idle magazines */
     int8_t drift;         /* refills in a row, or -flushes: heap/bin.c */
@@ -109,10 +110,11 @@ struct hak_heap {
 
     /* atomic, relaxed: H5; read in forked children, and by the next holder of the lock */
     _Alignas(HAK_CACHE_LINE) _Atomic uint32_t busy;
-    uint32_t slow_ops;   /* slow paths entered: when to look at the clock */
-    uint32_t idle_class; /* the last class that was looked at for an idle magazine ... */
-    uint32_t idle_ms;    /* ... and when (low 32 bits) */
-    uintptr_t pending;   /* a chain taken from the inbox, not yet worked off */
+    uint32_t slow_ops;      /* slow paths entered: when to look at the clock */
+    uint32_t idle_class;    /* the last class that was looked at for an idle magazine ... */
+    uint32_t idle_ms;       /* ... and when (low 32 bits) */
+    uint32_t reclaim_class; /* the same when the heap last needed a new slab */
+    uintptr_t pending;      /* a chain taken from the inbox, not yet worked off */
     /* atomic, relaxed: the owner's thread pointer.  heap/thread_heap.c looks at it from any thread,
      * for that thread's own. */
     _Atomic uintptr_t thread;

@@ -6,6 +6,7 @@
 
 #include "heap/adopt.h"
 #include "heap/bin.h"
+#include "heap/idle.h"
 #include "heap/registry.h"
 #include "heap/remote.h"
 #include "os/lock.h"
@@ -96,7 +97,7 @@ void hak_locked_idle(void) {
         struct hak_heap *heap = hak_registry_get(id);
         if (!heap || heap->kind != HAK_HEAP_LOCKED || !locked_try(heap)) continue;
         hak_remote_drain(heap, 0);
-        hak_bin_idle(heap);
+        hak_idle_look(heap);
         locked_end(heap);
     }
     atomic_store_explicit(&cursor, id, memory_order_relaxed);

@@ -9,6 +9,7 @@
 #include "config/option.h"
 #include "heap/adopt.h"
 #include "heap/bin.h"
+#include "heap/idle.h"
 #include "heap/locked.h"
 #include "heap/remote.h"
 #include "os/clock.h"
@@ -31,7 +32,7 @@ void hak_release_tick(struct hak_heap *heap) {
     uint64_t now = hak_clock_ms();
     if ((uint32_t)now - heap->idle_ms >= RELEASE_IDLE_MS) {
         heap->idle_ms = (uint32_t)now;
-        hak_bin_idle(heap);
+        hak_idle_look(heap);
         hak_remote_send_all(heap);
         hak_adopt_idle();
         hak_locked_idle();

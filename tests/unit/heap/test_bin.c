@@ -8,6 +8,7 @@
 
 #include "config/option.h"
 #include "heap/bin.h"
+#include "heap/idle.h"
 #include "heap/registry.h"
 #include "heap/remote.h"
 #include "slab/used.h"
@@ -114,8 +115,8 @@ static void test_growth(void **state) {
     }
     assert_int_equal(heap->cold[class].capacity, 255);
     assert_true(least < 256);
-    for (int i = 0; i < 40 * (int)HAK_CLASSES; i++) hak_bin_idle(heap);
-    assert_int_equal(length(heap, class), 1); /* see bin_shrink */
+    for (int i = 0; i < 40 * (int)HAK_CLASSES; i++) hak_idle_look(heap);
+    assert_int_equal(length(heap, class), 1); /* see idle_shrink */
     assert_true(heap->cold[class].capacity < 64);
     assert_ptr_equal(heap->bin[class].limit, heap->cold[class].base + heap->cold[class].capacity);
     /* what was flushed from below leaves room when the top reaches the limit */
@@ -198,7 +199,7 @@ static void test_busy_magazine_is_kept(void **state) {
     struct hak_block *one = engine_take(heap, class); /* a refill */
     hak_bin_push(heap, class, one);
     unsigned count = length(heap, class);
-    for (unsigned i = 0; i < HAK_CLASSES / 8; i++) hak_bin_idle(heap);
+    for (unsigned i = 0; i < HAK_CLASSES / 8; i++) hak_idle_look(heap);
     assert_int_equal(length(heap, class), count);
 }
 

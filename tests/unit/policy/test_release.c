@@ -135,7 +135,7 @@ static void test_idle_magazines(void **state) {
         fake_clock_advance(10);
         tick();
     }
-    assert_int_equal(hak_heap_bin_count(hak_tls.heap, hak_class_of(64)), 1); /* see bin_shrink */
+    assert_int_equal(hak_heap_bin_count(hak_tls.heap, hak_class_of(64)), 1); /* see idle_shrink */
     assert_true(hak_remote_waiting(heap));
     fake_thread_switch(first);
     engine_check_heaps();

@@ -5,6 +5,7 @@
 #include "engine.h"
 
 #include "heap/bin.h"
+#include "heap/idle.h"
 #include "heap/slots.h"
 
 /* Moves the blocks of a bin to their slabs, as a slow path would. */
@@ -17,7 +18,7 @@ static void flush(struct hak_heap *heap, unsigned class) {
 static void look(struct hak_heap *heap, unsigned class) {
     hak_heap_enter(&hak_tls);
     heap->idle_class = class - 1;
-    hak_bin_idle(heap);
+    hak_idle_look(heap);
     hak_heap_leave(&hak_tls);
 }
 

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Looks at magazines.  Header: heap/idle.h.
+ */
+#include "heap/idle.h"
+
+#include "heap/bin.h"
+
+/* Classes that one look by the clock takes in, and one before the heap grows. */
+#define IDLE_CLASSES         8u
+#define IDLE_CLASSES_RECLAIM 2u
+
+/* What idle_shrink leaves alone. */
+#define IDLE_LEFT_ALONE 1u
+
+/* Takes blocks out of a bin that the caller of malloc or free was not concerned with: in a signal
+ * handler, the interrupted call may be.  Up to HAK_FAST_MAX that works on the bin without entering
+ * the heap's slow path, and has loaded the top, and the block there, or is about to put one above
+ * it: both stay as they are. */
+static void idle_shrink(struct hak_heap *heap, unsigned class, uint32_t keep) {
+    if (class <= HAK_FAST_CLASSES && keep < IDLE_LEFT_ALONE) keep = IDLE_LEFT_ALONE;
+    hak_bin_flush(heap, class, keep, HAK_BATCH_MAX);
+}
+
+void hak_idle_shrink_all(struct hak_heap *heap) {
+    for (unsigned class = 1; class <= HAK_CLASSES; class ++) {
+        idle_shrink(heap, class, 0);
+        hak_bin_drop_kept(heap, class);
+    }
+}
+
+void hak_idle_look(struct hak_heap *heap) {
+    for (unsigned i = 0; i < IDLE_CLASSES; i++) {
+        unsigned class = heap->idle_class % HAK_CLASSES + 1;
+        heap->idle_class = class;
+        struct hak_bin_cold *cold = &heap->cold[class];
+        uint32_t count = hak_heap_bin_count(heap, class);
+        if (!cold->was_refilled && count) {
+            idle_shrink(heap, class, count / 2);
+            if (count < cold->capacity / 5u && cold->capacity > 1)
+                hak_bin_resize(heap, class, cold->capacity / 2u);
+        }
+        if (cold->kept && ++cold->kept_looks > 1) hak_bin_drop_kept(heap, class);
+        cold->was_refilled = 0;
+        cold->turns = 0;
+    }
+}
+
+/* What changes with each use of a magazine, but for as many mallocs as frees. */
+static uint32_t idle_trace(const struct hak_heap *heap, unsigned class) {
+    const struct hak_bin_cold *cold = &heap->cold[class];
+    return (uint32_t)(cold->refills + cold->flushes) << 11 | hak_heap_bin_count(heap, class);
+}
+
+void hak_idle_reclaim(struct hak_heap *heap) {
+    for (unsigned i = 0; i < IDLE_CLASSES_RECLAIM; i++) {
+        unsigned class = heap->reclaim_class % HAK_CLASSES + 1;
+        heap->reclaim_class = class;
+        struct hak_bin_cold *cold = &heap->cold[class];
+        if (cold->trace == idle_trace(heap, class)) {
+            idle_shrink(heap, class, 0);
+            hak_bin_drop_kept(heap, class);
+        }
+        cold->trace = idle_trace(heap, class);
+    }
+}
