@@ -105,7 +105,7 @@ HAK_INLINE void hak_fast_free(void *pointer) {
     }
     if (hak_likely(hak_fast_is_own(difference, HAK_CHECKED_DOOR))) {
         struct hak_heap *heap = tls->heap;
-        uint64_t *used;
+        uint64_t *used = NULL;
         if (hak_likely(hak_fast_unuse(heap, pointer, map, &used))) {
             hak_fast_push(heap, difference, HAK_CHECKED_DOOR, pointer, used);
             return;

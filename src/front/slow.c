@@ -192,7 +192,7 @@ void hak_slow_release(void *pointer, uint32_t tag, const char *function) {
     struct hak_heap *heap = ready ? tls->heap : NULL;
     bool own = heap && known && hak_tag_owner(tag) == heap->id;
     struct hak_heap *to = own ? heap : known ? hak_registry_get(hak_tag_owner(tag)) : NULL;
-    uint64_t *used;
+    uint64_t *used = NULL;
     if (!to || (to->mark && !(own ? hak_fast_unuse(heap, pointer, map, &used)
                                   : slow_remote_in_use(to, pointer, map)))) {
         struct hak_finding finding = hak_verify(pointer);
@@ -266,7 +266,7 @@ void hak_slow_free_sized(void *pointer, size_t size, const char *function) {
     uint32_t tag = (uintptr_t)pointer >> HAK_ADDRESS_BITS ? 0 : hak_leaf_tag(&map->zero, pointer);
     unsigned class = tag == HAK_TAG_HUGE ? 0 : hak_tag_class(tag);
     uint64_t difference = tag ^ tls->tag;
-    uint64_t *used;
+    uint64_t *used = NULL;
     if (hak_likely(size <= hak_class_table[class].block_bytes) &&
         hak_likely(hak_fast_is_own(difference, HAK_CHECKED_DOOR)) &&
         hak_likely(hak_fast_unuse(tls->heap, pointer, map, &used))) {
