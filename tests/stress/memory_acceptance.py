@@ -22,7 +22,7 @@ import statistics
 import subprocess
 import sys
 
-MIXED_PROCESSES = 80
+MIXED_PROCESSES = 160
 BATTLE_PROCESSES = 15
 MIXED_SLACK_KIB = 300
 FLUSHED_SLACK_KIB = 1024
