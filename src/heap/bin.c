@@ -141,7 +141,7 @@ static unsigned bin_from_elsewhere(struct hak_heap *heap, unsigned class, unsign
         heap->counts.refill_adopted++;
         return count;
     }
-    hak_idle_reclaim(heap);
+    if (class <= HAK_SHARED_CLASSES) hak_idle_reclaim(heap);
     slab = hak_slab_new(heap->id, class);
     if (!slab) {
         heap->counts.refill_failed++;

@@ -18,7 +18,8 @@
 /* Looks at a few classes, each time the next ones; a call after every so many goes round. */
 void hak_idle_look(struct hak_heap *heap);
 
-/* The same before a new slab is made. */
+/* The same before a slab of many blocks is made.  (Where a slab has one, each malloc may make one,
+ * and what other classes keep would never last.) */
 void hak_idle_reclaim(struct hak_heap *heap);
 
 /* Moves what can be spared from all bins to their slabs. */
