@@ -124,7 +124,7 @@ def churn(together):
 
 def handoff(name, shape, producers, consumers):
     ends = f"{shape} {producers} {consumers}"
-    return simple(f"handoff {name}", "handoff", f"{ends} 10000000", f"{ends} 2000000")
+    return simple(f"handoff {name}", "handoff", f"{ends} 10000000", f"{ends} 1000000")
 
 
 def lifetimes(threads):
