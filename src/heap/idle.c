@@ -22,17 +22,25 @@ static void idle_shrink(struct hak_heap *heap, unsigned class, uint32_t keep) {
     hak_bin_flush(heap, class, keep, HAK_BATCH_MAX);
 }
 
+/* All that can be spared of a class: the same, and the slab that is kept for it. */
+static void idle_empty(struct hak_heap *heap, unsigned class) {
+    idle_shrink(heap, class, 0);
+    hak_bin_drop_kept(heap, class);
+}
+
 void hak_idle_shrink_all(struct hak_heap *heap) {
-    for (unsigned class = 1; class <= HAK_CLASSES; class ++) {
-        idle_shrink(heap, class, 0);
-        hak_bin_drop_kept(heap, class);
-    }
+    for (unsigned class = 1; class <= HAK_CLASSES; class ++) idle_empty(heap, class);
+}
+
+/* The class after the last one, which it is then. */
+static unsigned idle_next(uint32_t *last) {
+    *last = *last % HAK_CLASSES + 1;
+    return *last;
 }
 
 void hak_idle_look(struct hak_heap *heap) {
     for (unsigned i = 0; i < IDLE_CLASSES; i++) {
-        unsigned class = heap->idle_class % HAK_CLASSES + 1;
-        heap->idle_class = class;
+        unsigned class = idle_next(&heap->idle_class);
         struct hak_bin_cold *cold = &heap->cold[class];
         uint32_t count = hak_heap_bin_count(heap, class);
         if (!cold->was_refilled && count) {
@@ -46,7 +54,8 @@ void hak_idle_look(struct hak_heap *heap) {
     }
 }
 
-/* What changes with each use of a magazine, but for as many mallocs as frees. */
+/* What changes with each use of a magazine, but for as many mallocs as frees.  (An array has 2048
+ * slots at most: heap/slots.h.) */
 static uint32_t idle_trace(const struct hak_heap *heap, unsigned class) {
     const struct hak_bin_cold *cold = &heap->cold[class];
     return (uint32_t)(cold->refills + cold->flushes) << 11 | hak_heap_bin_count(heap, class);
@@ -54,13 +63,9 @@ static uint32_t idle_trace(const struct hak_heap *heap, unsigned class) {
 
 void hak_idle_reclaim(struct hak_heap *heap) {
     for (unsigned i = 0; i < IDLE_CLASSES_RECLAIM; i++) {
-        unsigned class = heap->reclaim_class % HAK_CLASSES + 1;
-        heap->reclaim_class = class;
-        struct hak_bin_cold *cold = &heap->cold[class];
-        if (cold->trace == idle_trace(heap, class)) {
-            idle_shrink(heap, class, 0);
-            hak_bin_drop_kept(heap, class);
-        }
-        cold->trace = idle_trace(heap, class);
+        unsigned class = idle_next(&heap->reclaim_class);
+        uint32_t *trace = &heap->cold[class].trace;
+        if (*trace == idle_trace(heap, class)) idle_empty(heap, class);
+        *trace = idle_trace(heap, class);
     }
 }
