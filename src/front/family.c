@@ -72,6 +72,7 @@ void *hak_realloc(void *block, size_t size) {
     }
     /* A block that is at most twice too large stays: moving it would cost more than it frees. */
     if (size <= usable && size >= usable / 2) return block;
+    if (size > HAK_CLASS_SHARED_MAX && hak_slow_resize(block, size)) return block;
     return family_move(block, size, usable);
 }
 

@@ -299,3 +299,17 @@ size_t hak_slow_usable(const void *pointer, const char *function) {
     }
     return 0;
 }
+
+bool hak_slow_resize(void *block, size_t size) {
+    struct hak_tls *tls = &hak_tls;
+    uint32_t tag = hak_map_tag(block);
+    if (tls->state != HAK_TLS_READY || hak_tag_owner(tag) != tls->heap->id ||
+        hak_tag_class(tag) <= HAK_SHARED_CLASSES || size > HAK_LARGE_MAX) {
+        return false;
+    }
+    struct hak_heap *heap = hak_heap_enter(tls);
+    bool resized = hak_slab_resize(hak_slab_of(block), hak_class_of(size));
+    slow_tick(heap);
+    hak_heap_leave(tls);
+    return resized;
+}

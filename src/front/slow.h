@@ -37,6 +37,10 @@ void hak_slow_release(void *pointer, uint32_t tag, const char *function);
  * pointer, which has been reported. */
 size_t hak_slow_usable(const void *pointer, const char *function);
 
+/* Makes a block larger or smaller where it is, for `size` > HAK_CLASS_SHARED_MAX.  Only of this
+ * thread's own, and with a slab to itself; it has been judged.  False: it can't be. */
+bool hak_slow_resize(void *block, size_t size);
+
 /* What to do with pointers of another allocator, set by preload/.  Each returns false if the
  * pointer is not known there either. */
 struct hak_other_malloc {

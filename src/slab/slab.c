@@ -9,6 +9,18 @@
 
 #include <string.h>
 
+/* The records of a slab's units from the one at `done` on. */
+static void slab_set_back(struct hak_slab *slab, unsigned done, unsigned units) {
+    for (unsigned i = done; i < units; i++) {
+        slab[i].class = 0;
+        slab[i].back = (uint8_t)i;
+    }
+}
+
+static uint32_t slab_inverse(unsigned class) {
+    return (uint32_t)(((uint64_t)1 << 32) / hak_class_table[class].block_bytes) + 1;
+}
+
 struct hak_slab *hak_slab_new(uint32_t owner, unsigned class) {
     const struct hak_class *info = &hak_class_table[class];
     unsigned first;
@@ -22,17 +34,13 @@ struct hak_slab *hak_slab_new(uint32_t owner, unsigned class) {
     atomic_store_explicit(&slab->owner, owner, memory_order_relaxed);
     slab->used = slab->carved = 0;
     slab->capacity = info->capacity;
-    slab->inverse = (uint32_t)(((uint64_t)1 << 32) / info->block_bytes) + 1;
+    slab->inverse = slab_inverse(class);
     slab->hint = 0;
     slab->units = (uint8_t)info->units;
     slab->back = 0;
     slab->listed = false;
     slab->clean = !dirty;
-    for (unsigned i = 1; i < info->units; i++) {
-        struct hak_slab *further = hak_slab_at(superslab, first + i);
-        further->class = 0;
-        further->back = (uint8_t)i;
-    }
+    slab_set_back(slab, 1, info->units);
     hak_order_stores(); /* L3 */
     /* release: pairs with the acquire in adopt_visit_superslab, in another thread after a fork */
     __atomic_store_n(&slab->class, (uint8_t) class, __ATOMIC_RELEASE);
@@ -42,9 +50,32 @@ struct hak_slab *hak_slab_new(uint32_t owner, unsigned class) {
     return slab;
 }
 
+/* The number of a slab's first unit. */
+static unsigned slab_first(const struct hak_slab *slab, const struct hak_superslab *superslab) {
+    return (unsigned)((slab->base - superslab->base) >> HAK_UNIT_SHIFT);
+}
+
+bool hak_slab_resize(struct hak_slab *slab, unsigned class) {
+    struct hak_superslab *superslab = hak_map_superslab(slab->base);
+    unsigned first = slab_first(slab, superslab), old = slab->units;
+    unsigned units = hak_class_table[class].units;
+    if (units > old && !hak_superslab_claim_at(superslab, first + old, units - old)) return false;
+    slab_set_back(slab, old, units);
+    char *rest = hak_superslab_unit_base(superslab, first + units);
+    if (units < old) hak_map_set_tags(rest, old - units, 0);
+    hak_order_stores(); /* L3 */
+    slab->inverse = slab_inverse(class);
+    slab->units = (uint8_t)units;
+    __atomic_store_n(&slab->class, (uint8_t) class, __ATOMIC_RELEASE); /* as in hak_slab_new */
+    hak_order_stores();
+    hak_map_set_tags(slab->base, units, hak_tag_make(slab->owner, class));
+    if (units < old) hak_superslab_release(superslab, first + units, old - units, old - units);
+    return true;
+}
+
 void hak_slab_release(struct hak_slab *slab) {
     struct hak_superslab *superslab = hak_map_superslab(slab->base);
-    unsigned first = (unsigned)((slab->base - superslab->base) >> HAK_UNIT_SHIFT);
+    unsigned first = slab_first(slab, superslab);
     size_t touched = (size_t)slab->carved * hak_class_table[slab->class].block_bytes;
     unsigned written = (unsigned)((touched + HAK_UNIT_BYTES - 1) >> HAK_UNIT_SHIFT);
     hak_map_set_tags(slab->base, slab->units, 0);

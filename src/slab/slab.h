@@ -74,6 +74,10 @@ HAK_INLINE struct hak_slab *hak_slab_of(const void *block) {
 /* A new slab with its tags set, or NULL: no memory. */
 struct hak_slab *hak_slab_new(uint32_t owner, unsigned class);
 
+/* Changes the class of a slab with one block, which is in use, to another one with one block: its
+ * last units are given back, or the next ones claimed.  False: those are not free. */
+bool hak_slab_resize(struct hak_slab *slab, unsigned class);
+
 /* Gives an unlisted slab's units back; none of its blocks is in use. */
 void hak_slab_release(struct hak_slab *slab);
 

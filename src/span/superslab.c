@@ -126,6 +126,20 @@ struct hak_superslab *hak_superslab_claim(unsigned count, unsigned *first, bool 
     return superslab;
 }
 
+bool hak_superslab_claim_at(struct hak_superslab *superslab, unsigned first, unsigned count) {
+    if (first + count > HAK_SUPERSLAB_UNITS) return false;
+    uint32_t run = (uint32_t)hak_bits_run(first, count);
+    uint32_t free = atomic_load_explicit(&superslab->free_units, memory_order_relaxed);
+    while ((free & run) == run) {
+        /* acquire: pairs with the release in superslab_give */
+        if (atomic_compare_exchange_weak_explicit(&superslab->free_units, &free, free & ~run,
+                                                  memory_order_acquire, memory_order_relaxed)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Sets free bits.  If the superslab is free as a whole then, it goes back to its region. */
 static void superslab_give(struct hak_superslab *superslab, uint32_t run) {
     struct hak_region *region = superslab->region;

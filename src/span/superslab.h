@@ -73,6 +73,9 @@ _Static_assert(sizeof(struct hak_superslab) <= HAK_CACHE_LINE,
  * unit's index; *dirty: at least one of them may hold old contents.  NULL: no memory. */
 struct hak_superslab *hak_superslab_claim(unsigned count, unsigned *first, bool *dirty);
 
+/* Claims the `count` units from `first` on, if they are there and all of them are free. */
+bool hak_superslab_claim_at(struct hak_superslab *superslab, unsigned first, unsigned count);
+
 /* Gives claimed units back.  `written` of them, from the first on, may have been written to. */
 void hak_superslab_release(struct hak_superslab *superslab, unsigned first, unsigned count,
                            unsigned written);

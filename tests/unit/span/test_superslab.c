@@ -184,6 +184,27 @@ static void test_purge_fails(void **state) {
     assert_int_equal(hak_superslab_purge(a.superslab), 3 * HAK_UNIT_BYTES);
 }
 
+/* Units that follow others: all of them, or none. */
+static void test_claim_at(void **state) {
+    (void)state;
+    struct run a = claim(3), b = claim(2), c = claim(1);
+    release(b, 1);
+    _Atomic uint32_t *units = &a.superslab->free_units;
+    uint32_t free = atomic_load(units);
+    assert_false(hak_superslab_claim_at(a.superslab, 2, 2));
+    assert_false(hak_superslab_claim_at(a.superslab, 3, 3));
+    assert_false(hak_superslab_claim_at(a.superslab, UNITS - 1, 2));
+    assert_false(hak_superslab_claim_at(a.superslab, UNITS, 1));
+    assert_int_equal(atomic_load(units), free);
+    assert_true(hak_superslab_claim_at(a.superslab, 3, 2));
+    assert_false(hak_superslab_claim_at(a.superslab, 4, 1));
+    assert_true(hak_superslab_claim_at(a.superslab, 6, UNITS - 6));
+    assert_int_equal(atomic_load(units), 0);
+    release(b, 2);
+    assert_int_equal(atomic_load(units), 0x18);
+    (void)c;
+}
+
 /* Purging the last used part of a superslab, so to speak: it can become free while it is purged. */
 static void test_whole_superslab_purged_in_pieces(void **state) {
     (void)state;
@@ -279,6 +300,7 @@ int main(void) {
         ISOLATED(test_dirtiness),
         ISOLATED(test_purge_of_mixed_runs),
         ISOLATED(test_purge_fails),
+        ISOLATED(test_claim_at),
         ISOLATED(test_whole_superslab_purged_in_pieces),
         ISOLATED(test_search_goes_on),
         ISOLATED(test_search_to_the_end),
