@@ -144,8 +144,8 @@ struct hak_stats {
 
     /* Counts since the process started. */
     uint64_t refills;             /* a bin was empty                                          */
-    uint64_t refill_inbox;        /* ... and was served by blocks that other threads freed    */
-    uint64_t refill_slab;         /* ... from the free blocks of a slab of this heap          */
+    uint64_t refill_inbox;        /* ... and was served by a slab to which blocks came home    */
+    uint64_t refill_slab;         /* ... from free blocks of a slab, with none coming home     */
     uint64_t refill_carve;        /* ... from the untouched part of a slab                    */
     uint64_t refill_adopted;      /* ... from a slab taken over from an ended thread          */
     uint64_t refill_fresh;        /* ... from a new slab                                      */

@@ -86,7 +86,7 @@ static void heaps_flush(unsigned first, unsigned last) {
     struct hak_tls *tls = &hak_tls;
     if (tls->state != HAK_TLS_READY) return;
     struct hak_heap *heap = hak_heap_enter(tls);
-    while (hak_remote_drain(heap, 0)) {
+    while (hak_remote_drain(heap)) {
     }
     for (unsigned class = first; class <= last; class ++) hak_bin_clear(heap, class);
     hak_remote_send_all(heap);

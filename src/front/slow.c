@@ -58,8 +58,12 @@ void hak_slow_start(void) {
     slow_ready(&hak_tls);
 }
 
+static bool slow_is_tick(uint32_t slow_ops) {
+    return slow_ops % SLOW_TICK == 0;
+}
+
 static void slow_tick(struct hak_heap *heap) {
-    if (hak_unlikely(++heap->slow_ops % SLOW_TICK == 0)) hak_release_tick(heap);
+    if (hak_unlikely(slow_is_tick(++heap->slow_ops))) hak_release_tick(heap);
 }
 
 /* ---- Allocation ------------------------------------------------------------------------------ */
@@ -222,41 +226,57 @@ static bool slow_borrow(struct hak_heap *heap, void *pointer, uint32_t tag) {
     return true;
 }
 
-/* Frees what is not this thread's own.  At first a guess: a block of a heap for which others are
- * gathered already, as in threads that free what another one allocates. */
-static __attribute__((noinline)) void slow_free_other(void *pointer, const struct hak_map *map,
-                                                      uint32_t tag) {
+/* What is not this thread's own, and not for slow_gather. */
+static __attribute__((noinline)) void slow_free_rest(void *pointer, uint32_t tag) {
     struct hak_tls *tls = &hak_tls;
-    if (tls->state != HAK_TLS_READY) {
+    if (!pointer) {
+        if (tls->heap) tls->heap->counts.free_null++;
+    } else if (!tag || tls->state != HAK_TLS_READY || !slow_borrow(tls->heap, pointer, tag)) {
         hak_slow_release(pointer, tag, "free");
-        return;
     }
-    if (slow_borrow(tls->heap, pointer, tag)) return;
-    struct hak_heap *heap = hak_heap_enter(tls);
+}
+
+/* Is it certain that another heap's block, gathered in this outbox, may be freed, and not kept? */
+HAK_INLINE bool slow_may_gather(const struct hak_heap *heap, const struct hak_outbox *box,
+                                const struct hak_block *block, const struct hak_map *map,
+                                uint32_t tag) {
+    if (heap->mark) return slow_remote_in_use(box->to, block, map);
+    return !((uintptr_t)block >> HAK_ADDRESS_BITS) && !hak_bin_may_borrow(heap, hak_tag_class(tag));
+}
+
+/* A block of a heap for which others are being gathered, as in threads that free what another one
+ * allocates: puts it to them, unless they are enough to be sent, or the clock is to be looked at.
+ * Signal handlers may go on with the magazines, so the doors stay open (H5). */
+HAK_INLINE bool slow_gather(struct hak_tls *tls, struct hak_block *block, const struct hak_map *map,
+                            uint32_t tag) {
+    struct hak_heap *heap = tls->heap;
+    if (hak_unlikely(tls->state != HAK_TLS_READY)) return false;
+    tls->state = HAK_TLS_BUSY;
+    hak_order_stores();
     struct hak_outbox *box = hak_remote_outbox(heap, hak_tag_owner(tag));
-    bool good = box && (heap->mark ? slow_remote_in_use(box->to, pointer, map)
-                                   : !((uintptr_t)pointer >> HAK_ADDRESS_BITS));
-    if (hak_likely(good)) {
-        hak_remote_gather(heap, box, pointer, tag);
-        slow_tick(heap);
+    bool gather = box && slow_may_gather(heap, box, block, map, tag) &&
+                  hak_remote_has_room(box, hak_tag_class(tag)) && !slow_is_tick(heap->slow_ops + 1);
+    if (hak_likely(gather)) {
+        hak_remote_gather(heap, box, block, hak_tag_class(tag));
+        heap->slow_ops++;
     }
-    hak_heap_leave(tls);
-    if (hak_unlikely(!good)) hak_slow_release(pointer, tag, "free");
+    hak_order_stores();
+    tls->state = HAK_TLS_READY;
+    return gather;
 }
 
 void hak_slow_free(void *pointer) {
     struct hak_tls *tls = &hak_tls;
     const struct hak_map *map = hak_map_moved((uintptr_t)pointer);
     uint32_t tag = hak_leaf_tag(&map->zero, pointer), difference = tag ^ tls->tag;
-    if (!tag) {
-        if (pointer) hak_slow_release(pointer, tag, "free");
-        else if (tls->heap) tls->heap->counts.free_null++;
-    } else if (hak_tag_owner(difference)) {
-        slow_free_other(pointer, map, tag);
-    } else if (difference < HAK_TAG_CHECKED) {
-        slow_push(tls, difference, pointer); /* fast mode: a larger block of the thread's own */
+    if (hak_tag_owner(difference)) {
+        if (!slow_gather(tls, pointer, map, tag)) slow_free_rest(pointer, tag);
+    } else if (difference > HAK_TAG_CHECKED) {
+        hak_slow_release(pointer, tag, "free"); /* a larger block of the thread's own */
+    } else if (tag) {
+        slow_push(tls, difference, pointer); /* the same in fast mode */
     } else {
-        hak_slow_release(pointer, tag, "free");
+        slow_free_rest(pointer, tag); /* NULL, while the doors are closed */
     }
 }
 

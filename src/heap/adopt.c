@@ -42,7 +42,7 @@ static struct hak_heap *adopt_claimed(struct hak_heap *heap) {
 
 void hak_adopt_park(struct hak_heap *heap) {
     adopt_set_busy(heap, 1);
-    hak_remote_drain(heap, 0);
+    hak_remote_drain(heap);
     hak_bin_retire(heap);
     hak_remote_send_all(heap);
     atomic_store_explicit(&heap->thread, 0, memory_order_relaxed);
@@ -62,7 +62,7 @@ static struct hak_heap *adopt_next(void) {
     struct hak_heap *heap = adopt_claimed(hak_registry_claim_any(HAK_PARKED_THREAD, cursor));
     if (!heap) return NULL;
     atomic_store_explicit(&adopt_cursor, heap->id, memory_order_relaxed);
-    hak_remote_drain(heap, 0);
+    hak_remote_drain(heap);
     return heap;
 }
 
@@ -93,7 +93,7 @@ void hak_adopt_relieve(struct hak_heap *heap, struct hak_heap *to) {
         return;
     }
     adopt_claimed(to);
-    hak_remote_drain(to, 0);
+    hak_remote_drain(to);
     hak_remote_send_all(to);
     adopt_release(to);
 }
@@ -113,7 +113,7 @@ void hak_adopt_collect(void) {
     for (uint32_t id = 1; id <= count; id++) {
         if (!hak_registry_claim(id, HAK_PARKED_THREAD)) continue;
         struct hak_heap *heap = adopt_claimed(hak_registry_get(id));
-        while (hak_remote_drain(heap, 0)) {
+        while (hak_remote_drain(heap)) {
         }
         hak_bin_clear_all(heap);
         hak_remote_send_all(heap);

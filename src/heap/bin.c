@@ -117,14 +117,16 @@ static unsigned bin_from_slab(struct hak_heap *heap, struct hak_slab *slab, unsi
     return count;
 }
 
-static unsigned bin_from_own_slabs(struct hak_heap *heap, unsigned class, unsigned max,
-                                   struct hak_slot *slot, bool *zeroed) {
+/* `drained`: blocks have come home just before. */
+static unsigned bin_from_own_slabs(struct hak_heap *heap, unsigned class, bool drained,
+                                   unsigned max, struct hak_slot *slot, bool *zeroed) {
     struct hak_slab *slab;
     while ((slab = heap->cold[class].partial)) {
         uint32_t carved = slab->carved;
         unsigned count = bin_from_slab(heap, slab, max, slot, zeroed);
         if (!count) continue; /* it was empty and has left the list */
         if (slab->carved != carved) heap->counts.refill_carve++;
+        else if (drained) heap->counts.refill_inbox++;
         else heap->counts.refill_slab++;
         return count;
     }
@@ -154,10 +156,11 @@ static unsigned bin_from_elsewhere(struct hak_heap *heap, unsigned class, unsign
 
 /* Fills the empty bin, and takes the first block out of it again; without an array, just that one.
  * NULL: no memory. */
-static struct hak_block *bin_fill(struct hak_heap *heap, unsigned class, bool *zeroed) {
+static struct hak_block *bin_fill(struct hak_heap *heap, unsigned class, bool drained,
+                                  bool *zeroed) {
     struct hak_slot one[2], *slot = bin_has_slots(heap, class) ? heap->cold[class].base : one;
     unsigned max = slot != one ? bin_batch(heap, class) : 1;
-    unsigned count = bin_from_own_slabs(heap, class, max, slot, zeroed);
+    unsigned count = bin_from_own_slabs(heap, class, drained, max, slot, zeroed);
     if (!count) count = bin_from_elsewhere(heap, class, max, slot, zeroed);
     if (!count) return NULL;
     if (slot != one) heap->bin[class].top = slot + count - 1;
@@ -204,15 +207,9 @@ struct hak_block *hak_bin_refill(struct hak_heap *heap, unsigned class, bool *ze
         cold->was_flushed = 0;
         bin_turn(heap, class);
     }
-    if (hak_remote_drain(heap, class)) {
-        struct hak_block *block = hak_bin_pop(heap, class);
-        if (block) {
-            heap->counts.refill_inbox++;
-            return block;
-        }
-    }
+    bool drained = hak_remote_drain(heap);
     if (hak_unlikely(class > HAK_SHARED_CLASSES)) bin_clear_single(heap);
-    return bin_fill(heap, class, zeroed);
+    return bin_fill(heap, class, drained, zeroed);
 }
 
 /* ---- Flush ----------------------------------------------------------------------------------- */
@@ -253,8 +250,13 @@ static unsigned bin_return_run(struct hak_heap *heap, const struct hak_slot *slo
     return count;
 }
 
+void hak_bin_return_all(struct hak_heap *heap, const struct hak_slot *slot, unsigned count) {
+    for (unsigned done; count; slot += done, count -= done)
+        done = bin_return_run(heap, slot, count);
+}
+
 void hak_bin_return(struct hak_heap *heap, struct hak_block *block) {
-    bin_return_run(heap, &(struct hak_slot){.block = block}, 1);
+    hak_bin_return_all(heap, &(struct hak_slot){.block = block}, 1);
 }
 
 /* From the bottom: what is above stays where it is, and the top too. */

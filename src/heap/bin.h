@@ -51,7 +51,8 @@ void hak_bin_resize(struct hak_heap *heap, unsigned class, uint32_t capacity);
 /* Gives back the empty slab that is kept for a class, if there is one. */
 void hak_bin_drop_kept(struct hak_heap *heap, unsigned class);
 
-/* Returns one free block of this heap to its slab, and an emptied slab to the superslabs. */
+/* Returns free blocks of this heap to their slabs, and emptied slabs to the superslabs. */
+void hak_bin_return_all(struct hak_heap *heap, const struct hak_slot *slot, unsigned count);
 void hak_bin_return(struct hak_heap *heap, struct hak_block *block);
 
 /* Says that the seal of a block on its way is broken: it was written to; or that it comes back a

@@ -13,7 +13,7 @@
  *       the bit has it.  Otherwise it belongs to the thread whose thread-local data points to it,
  *       or to the thread that claimed it.
  *   H5  `busy` is set while anyone is inside a slow path of the heap; then the thread-local words
- *       are closed (hak_tls_close).
+ *       are closed (hak_tls_close).  Gathering (hak_remote_gather) only makes the state BUSY.
  *   H7  Magazines are valid at every instant: a slot is stored before the top reaches it.
  *
  * Concurrency: every field belongs to the owner unless it says otherwise.
@@ -80,10 +80,10 @@ struct hak_bin_cold {
 /* Blocks of one other heap, gathered to be sent. */
 struct hak_outbox {
     uint32_t owner; /* its id; 0: empty */
-    uint32_t count;
-    size_t bytes;
+    uint32_t count, bytes;
     struct hak_heap *to;
-    struct hak_parcel *parcel;
+    struct hak_parcel *parcel; /* NULL: they are chained, as in an inbox */
+    struct hak_block *first, *last;
 };
 
 #define HAK_OUTBOXES    8u

@@ -84,7 +84,7 @@ struct hak_block *hak_fallback_take(unsigned class, bool *zeroed) {
 
 void hak_locked_relieve(struct hak_heap *heap) {
     if (!hak_remote_is_crowded(heap) || !locked_try(heap)) return;
-    hak_remote_drain(heap, 0);
+    hak_remote_drain(heap);
     locked_end(heap);
 }
 
@@ -96,7 +96,7 @@ void hak_locked_idle(void) {
         id = id % count + 1;
         struct hak_heap *heap = hak_registry_get(id);
         if (!heap || heap->kind != HAK_HEAP_LOCKED || !locked_try(heap)) continue;
-        hak_remote_drain(heap, 0);
+        hak_remote_drain(heap);
         hak_idle_look(heap);
         locked_end(heap);
     }
@@ -108,7 +108,7 @@ void hak_locked_collect(void) {
     for (uint32_t id = 1; id <= count; id++) {
         struct hak_heap *heap = hak_registry_get(id);
         if (!heap || heap->kind != HAK_HEAP_LOCKED || !locked_try(heap)) continue;
-        while (hak_remote_drain(heap, 0)) {
+        while (hak_remote_drain(heap)) {
         }
         hak_bin_clear_all(heap);
         locked_end(heap);

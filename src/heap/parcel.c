@@ -6,7 +6,7 @@
 
 #include "span/arena.h"
 
-/* Of one heap: 16 KiB, for 1792 blocks on their way.  More are sent one by one. */
+/* Of one heap: 16 KiB, for 1792 blocks on their way.  More are chained. */
 #define PARCEL_MAX (HAK_STRESS ? 3u : 64u)
 
 static struct hak_parcel *parcel_make(struct hak_heap *heap) {

@@ -26,7 +26,7 @@ struct hak_parcel {
     uintptr_t next;        /* in an inbox: heap/remote.c; or the next empty one */
     struct hak_heap *home; /* const */
     struct hak_heap *to;   /* in whose inbox it is */
-    uint32_t count;
+    uint32_t count, bytes;
     struct hak_block *block[HAK_PARCEL_BLOCKS];
 };
 

@@ -12,39 +12,37 @@
 
 #define REMOTE_CROWD_BYTES ((size_t)64 << 10)
 
-/* A link of a chain in an inbox is the address of a block, or of a parcel and this added. */
-#define REMOTE_IS_PARCEL ((uintptr_t)1)
-/* In a block it has this added, as the seal of a block in a parcel has not: what a second free has
- * brought into the chain, or taken out of it, is not followed. */
-#define REMOTE_IN_BLOCK ((uintptr_t)8)
-
 /* ---- Sending --------------------------------------------------------------------------------- */
 
-/* Pushes a parcel, or if that is NULL a block. */
+/* Pushes a parcel, or if that is NULL the blocks from `block` to `last`. */
 static void remote_push(struct hak_heap *to, struct hak_parcel *parcel, struct hak_block *block,
-                        size_t bytes) {
-    uintptr_t link = parcel ? (uintptr_t)parcel | REMOTE_IS_PARCEL : (uintptr_t)block;
+                        struct hak_block *last, size_t bytes) {
+    uintptr_t link = parcel ? (uintptr_t)parcel | HAK_REMOTE_IS_PARCEL : (uintptr_t)block;
     /* before the blocks can be drained */
     atomic_fetch_add_explicit(&to->inbox_bytes, bytes, memory_order_relaxed);
     uintptr_t first = atomic_load_explicit(&to->inbox, memory_order_relaxed);
     do {
         if (parcel) parcel->next = first;
-        else hak_block_link(block, (struct hak_block *)(first | REMOTE_IN_BLOCK), to->mark);
+        else hak_remote_link(last, first, to->mark);
         /* release: the owner that takes the chain sees the links, and all that was written to the
          * blocks */
     } while (!atomic_compare_exchange_weak_explicit(&to->inbox, &first, link, memory_order_release,
                                                     memory_order_relaxed));
 }
 
-void hak_remote_send(struct hak_heap *heap, struct hak_outbox *box) {
+/* Sends what has been gathered. */
+static void remote_send(struct hak_heap *heap, struct hak_outbox *box) {
     struct hak_heap *to = box->to;
     struct hak_parcel *parcel = box->parcel;
-    parcel->count = box->count;
-    parcel->to = to;
+    if (parcel) {
+        parcel->count = box->count;
+        parcel->bytes = box->bytes;
+        parcel->to = to;
+    }
     box->owner = 0;
-    heap->counts.remote_sent += parcel->count;
+    heap->counts.remote_sent += box->count;
     heap->counts.remote_batches++;
-    remote_push(to, parcel, NULL, box->bytes);
+    remote_push(to, parcel, box->first, box->last, box->bytes);
     hak_adopt_relieve(heap, to);
 }
 
@@ -54,21 +52,19 @@ bool hak_remote_is_crowded(struct hak_heap *heap) {
 
 void hak_remote_free_now(struct hak_block *block, uint32_t tag) {
     struct hak_heap *to = hak_registry_get(hak_tag_owner(tag));
-    remote_push(to, NULL, block, hak_class_table[hak_tag_class(tag)].block_bytes);
+    remote_push(to, NULL, block, block, hak_class_table[hak_tag_class(tag)].block_bytes);
     if (to->kind == HAK_HEAP_LOCKED) hak_locked_relieve(to);
 }
 
 /* ---- Gathering ------------------------------------------------------------------------------- */
 
-/* Starts to gather blocks for another owner.  False: not for this one, or there is no parcel. */
+/* Starts to gather blocks for another owner.  False: not for this one. */
 static bool remote_start(struct hak_heap *heap, struct hak_outbox *box, uint32_t owner) {
     struct hak_heap *to = hak_registry_get(owner);
     /* A first-class heap may be destroyed, and its memory reused, while a block waits here. */
     if (to->kind != HAK_HEAP_THREAD) return false;
-    if (box->owner) hak_remote_send(heap, box);
-    struct hak_parcel *parcel = hak_parcel_take(heap);
-    if (!parcel) return false;
-    *box = (struct hak_outbox){.owner = owner, .to = to, .parcel = parcel};
+    if (box->owner) remote_send(heap, box);
+    *box = (struct hak_outbox){.owner = owner, .to = to, .parcel = hak_parcel_take(heap)};
     return true;
 }
 
@@ -82,90 +78,103 @@ void hak_remote_free(struct hak_heap *heap, struct hak_block *block, uint32_t ta
         hak_adopt_relieve(heap, hak_registry_get(owner));
         return;
     }
-    hak_remote_gather(heap, box, block, tag);
+    bool send = !hak_remote_has_room(box, hak_tag_class(tag));
+    hak_remote_gather(heap, box, block, hak_tag_class(tag));
+    if (send) remote_send(heap, box);
 }
 
 void hak_remote_send_all(struct hak_heap *heap) {
     for (unsigned i = 0; i < HAK_OUTBOXES; i++) {
-        if (heap->outbox[i].owner) hak_remote_send(heap, &heap->outbox[i]);
+        if (heap->outbox[i].owner) remote_send(heap, &heap->outbox[i]);
     }
 }
 
 /* ---- Draining -------------------------------------------------------------------------------- */
 
-/* Puts a block that came home into the bin of `class`, or its slab; one whose slab has another
- * owner by now is sent on.  False: it has come a second time. */
-static bool remote_settle(struct hak_heap *heap, unsigned class, struct hak_block *block,
-                          size_t *bytes) {
+/* What a drain has taken so far. */
+struct remote_load {
+    struct hak_slot slot[HAK_BATCH_MAX]; /* blocks to be put into their slabs */
+    unsigned own;                        /* how many those are */
+    unsigned drained;                    /* all blocks */
+    size_t bytes;
+};
+
+/* Takes a block that came home out of use, into slot[own]; one whose slab has another owner by now
+ * is sent on.  False: it has come a second time. */
+static inline bool remote_settle(struct hak_heap *heap, struct hak_block *block,
+                                 struct hak_slot *slot, unsigned *own) {
     const struct hak_leaf *leaf = hak_map_leaf((uintptr_t)block);
     uint32_t tag = hak_leaf_tag(leaf, block);
-    *bytes += hak_class_table[hak_tag_class(tag)].block_bytes;
-    bool own = hak_tag_owner(tag) == heap->id;
+    bool is_own = hak_tag_owner(tag) == heap->id;
     struct hak_used_bit at = hak_used_find_in(leaf, block);
-    if (hak_unlikely(heap->mark && !(own ? hak_used_clear(at) : hak_used_get(at)))) {
+    if (hak_unlikely(heap->mark && !(is_own ? hak_used_clear(at) : hak_used_get(at)))) {
         hak_bin_report_twice(hak_tag_class(tag), block);
         return false;
     }
-    if (!own) {
+    if (hak_unlikely(!is_own)) {
         heap->counts.forwarded++;
         hak_remote_free(heap, block, tag);
         return true;
     }
     if (heap->mark) block->seal = 0;
-    if (hak_tag_class(tag) != class || !hak_bin_try_push(&heap->bin[class], block, at.word))
-        hak_bin_return(heap, block);
+    slot[(*own)++].block = block;
     return true;
 }
 
 /* The chain's first block, in no parcel; its link is followed only if it can be trusted. */
-static unsigned remote_drain_block(struct hak_heap *heap, unsigned class, size_t *bytes) {
+static void remote_drain_block(struct hak_heap *heap, struct remote_load *load) {
     struct hak_block *block = (struct hak_block *)heap->pending;
     uintptr_t link = (uintptr_t)block->next;
     if (hak_unlikely(heap->mark &&
-                     !(hak_block_is_sealed(block, heap->mark) && link & REMOTE_IN_BLOCK))) {
+                     !(hak_block_is_sealed(block, heap->mark) && link & HAK_REMOTE_IN_BLOCK))) {
         heap->pending = 0; /* given up, not followed */
         hak_bin_report_broken(hak_tag_class(hak_map_tag(block)), block);
-        return 0;
+        return;
     }
-    heap->pending = link - REMOTE_IN_BLOCK;
-    if (!remote_settle(heap, class, block, bytes)) heap->pending = 0; /* it may be in use */
-    return 1;
+    heap->pending = link - HAK_REMOTE_IN_BLOCK;
+    load->drained++;
+    load->bytes += hak_class_table[hak_tag_class(hak_map_tag(block))].block_bytes;
+    if (!remote_settle(heap, block, load->slot, &load->own)) heap->pending = 0; /* may be in use */
 }
 
-static unsigned remote_drain_parcel(struct hak_heap *heap, unsigned class,
-                                    struct hak_parcel *parcel, size_t *bytes) {
-    unsigned count = parcel->count;
+static void remote_drain_parcel(struct hak_heap *heap, struct hak_parcel *parcel,
+                                struct remote_load *load) {
     if (hak_unlikely(parcel->to != heap)) { /* a second free has led into another heap's chain */
         heap->pending = 0;
-        return 0;
+        return;
     }
     heap->pending = parcel->next;
-    for (unsigned i = 0; i < count; i++) remote_settle(heap, class, parcel->block[i], bytes);
+    unsigned count = parcel->count, own = load->own;
+    for (unsigned i = 0; i < count; i++) remote_settle(heap, parcel->block[i], load->slot, &own);
+    load->own = own;
+    load->drained += count;
+    load->bytes += parcel->bytes;
     hak_parcel_return(parcel);
-    return count;
 }
 
-bool hak_remote_drain(struct hak_heap *heap, unsigned class) {
+bool hak_remote_drain(struct hak_heap *heap) {
     if (!heap->pending) {
         if (!atomic_load_explicit(&heap->inbox, memory_order_relaxed)) return false;
         /* acquire: pairs with the release in remote_push */
         heap->pending = atomic_exchange_explicit(&heap->inbox, 0, memory_order_acquire);
     }
-    size_t bytes = 0;
-    unsigned drained = 0;
-    while (heap->pending && drained < HAK_BATCH_MAX) {
-        if (heap->pending & REMOTE_IS_PARCEL) {
-            struct hak_parcel *parcel = (struct hak_parcel *)(heap->pending - REMOTE_IS_PARCEL);
-            if (drained + parcel->count > HAK_BATCH_MAX) break;
-            drained += remote_drain_parcel(heap, class, parcel, &bytes);
+    struct remote_load load;
+    load.own = load.drained = 0;
+    load.bytes = 0;
+    while (heap->pending && load.drained < HAK_BATCH_MAX) {
+        if (heap->pending & HAK_REMOTE_IS_PARCEL) {
+            struct hak_parcel *parcel = (struct hak_parcel *)(heap->pending - HAK_REMOTE_IS_PARCEL);
+            if (load.drained + parcel->count > HAK_BATCH_MAX) break;
+            remote_drain_parcel(heap, parcel, &load);
         } else {
-            drained += remote_drain_block(heap, class, &bytes);
+            remote_drain_block(heap, &load);
         }
     }
+    hak_bin_return_all(heap, load.slot, load.own);
     /* Nobody else subtracts; what is waiting may have been given up, or forgotten by a fork. */
     size_t waiting = atomic_load_explicit(&heap->inbox_bytes, memory_order_relaxed);
-    atomic_fetch_sub_explicit(&heap->inbox_bytes, hak_min_size(bytes, waiting),
+    atomic_fetch_sub_explicit(&heap->inbox_bytes, hak_min_size(load.bytes, waiting),
                               memory_order_relaxed);
-    heap->counts.remote_drained += drained;
-    return drained != 0;
+    heap->counts.remote_drained += load.drained;
+    return load.drained != 0;
 }

@@ -3,12 +3,12 @@
  * Blocks freed by a thread that does not own them.
  *
  *   freeing thread                             owner
- *   free -> outbox[owner] -> parcel of <= 28 ==> inbox -> pending -> bins, slabs
+ *   free -> outbox[owner] -> parcel of <= 28 ==> inbox -> pending -> slabs
  *                            one compare-and-swap      one exchange, <= 64 blocks a refill
  *
- * Blocks of large classes, and of first-class heaps, are sent at once, and so are all when there
- * is no parcel (heap/parcel.h): such a block is its own link of the inbox's chain.  A drained
- * block whose slab has been adopted meanwhile is sent on to its new owner.
+ * When there is no parcel (heap/parcel.h) the blocks are their own links, gathered as a chain.
+ * Blocks of large classes, and of first-class heaps, are sent at once.  A drained block whose slab
+ * has been adopted meanwhile is sent on to its new owner.
  *
  * In checked mode a block on its way is sealed, and has its allocated bit until it is drained: the
  * seal is how a second free finds out.
@@ -24,7 +24,7 @@
 
 /* A parcel is sent when it has so many blocks, or bytes. */
 #define HAK_REMOTE_BLOCKS (HAK_STRESS ? 2u : HAK_PARCEL_BLOCKS)
-#define HAK_REMOTE_BYTES  ((size_t)16 << 10)
+#define HAK_REMOTE_BYTES  (16u << 10)
 
 /* Frees a block whose unit has `tag`, owned by a heap other than `heap` (the caller's). */
 void hak_remote_free(struct hak_heap *heap, struct hak_block *block, uint32_t tag);
@@ -35,20 +35,40 @@ HAK_INLINE struct hak_outbox *hak_remote_outbox(struct hak_heap *heap, uint32_t 
     return owner && box->owner == owner ? box : NULL;
 }
 
-/* Sends what has been gathered. */
-void hak_remote_send(struct hak_heap *heap, struct hak_outbox *box);
+/* A link of a chain in an inbox is the address of a block, or of a parcel and this added. */
+#define HAK_REMOTE_IS_PARCEL ((uintptr_t)1)
+/* In a block it has this added, as the seal of a block in a parcel has not: what a second free has
+ * brought into the chain, or taken out of it, is not followed. */
+#define HAK_REMOTE_IN_BLOCK ((uintptr_t)8)
 
-/* hak_remote_free with the outbox of the block's owner. */
+/* Links a block to what follows it in a chain; 0: nothing. */
+HAK_INLINE void hak_remote_link(struct hak_block *block, uintptr_t next, uintptr_t mark) {
+    hak_block_link(block, (struct hak_block *)(next | HAK_REMOTE_IN_BLOCK), mark);
+}
+
+/* Puts a block to those that are gathered in the outbox of its owner.  At every instant a forked
+ * child finds there what is counted. */
 HAK_INLINE void hak_remote_gather(struct hak_heap *heap, struct hak_outbox *box,
-                                  struct hak_block *block, uint32_t tag) {
-    if (heap->mark) hak_block_seal(block, NULL, heap->mark); /* in no list */
+                                  struct hak_block *block, unsigned class) {
     uint32_t count = box->count;
-    size_t bytes = box->bytes + hak_class_table[hak_tag_class(tag)].block_bytes;
-    box->parcel->block[count] = block;
+    if (hak_likely(box->parcel != NULL)) {
+        if (heap->mark) hak_block_seal(block, NULL, heap->mark); /* in no list */
+        box->parcel->block[count] = block;
+    } else {
+        hak_remote_link(block, (uintptr_t)box->first, heap->mark);
+        if (!count) box->last = block;
+        hak_order_stores();
+        box->first = block;
+    }
+    box->bytes += hak_class_table[class].block_bytes;
+    hak_order_stores();
     box->count = count + 1;
-    box->bytes = bytes;
-    if (hak_unlikely(count + 1 >= HAK_REMOTE_BLOCKS || bytes >= HAK_REMOTE_BYTES))
-        hak_remote_send(heap, box);
+}
+
+/* Would one more block not be enough for it to be sent? */
+HAK_INLINE bool hak_remote_has_room(const struct hak_outbox *box, unsigned class) {
+    return box->count + 1 < HAK_REMOTE_BLOCKS &&
+           box->bytes + hak_class_table[class].block_bytes < HAK_REMOTE_BYTES;
 }
 
 /* hak_remote_free for a caller that has no heap, or is inside its slow path. */
@@ -57,10 +77,9 @@ void hak_remote_free_now(struct hak_block *block, uint32_t tag);
 /* Sends everything in the outboxes. */
 void hak_remote_send_all(struct hak_heap *heap);
 
-/* Takes up to 64 blocks from the inbox: those of `class` into its bin, the others to their slabs.
- * (A signal handler must not touch bins of other classes than it asks for; and the bins of a parked
- * heap stay empty: class 0.)  False: there were none. */
-bool hak_remote_drain(struct hak_heap *heap, unsigned class);
+/* Takes up to 64 blocks from the inbox to their slabs: there a refill finds those of its class, the
+ * lowest first.  False: there were none. */
+bool hak_remote_drain(struct hak_heap *heap);
 
 /* Does so much wait in the inbox that whoever sees it should see to it that it is drained? */
 bool hak_remote_is_crowded(struct hak_heap *heap);

@@ -48,7 +48,7 @@ static void test_park(void **state) {
         assert_int_equal(hak_heap_bin_count(heap, class), 0);
     assert_null(heap->cold[1].partial); /* its inbox was drained, and the empty slab returned */
     assert_non_null(heap->cold[2].partial);
-    assert_true(hak_remote_drain(other, 0)); /* what it had gathered was sent */
+    assert_true(hak_remote_drain(other)); /* what it had gathered was sent */
     engine_fill(kept, 32, 1);
     engine_check_heaps();
 }

@@ -57,6 +57,64 @@ static void test_parcels(void **state) {
     assert_int_equal(parcel->next, 0);
 }
 
+/* While all parcels are on their way, blocks are chained; all come home. */
+static void check_chains(const char *mode) {
+    enum { MANY = 3000 };
+    engine_mode(mode);
+    hak_option_init();
+    struct hak_heap *owner = hak_heap_make(HAK_HEAP_THREAD);
+    struct hak_heap *other = hak_heap_make(HAK_HEAP_THREAD);
+    static struct hak_block *block[MANY];
+    for (unsigned i = 0; i < MANY; i++) block[i] = engine_take(owner, 1 + i % 5);
+    for (unsigned i = 0; i < MANY; i++) hak_remote_free(other, block[i], hak_map_tag(block[i]));
+    hak_remote_send_all(other);
+    assert_int_equal(inbox_length(owner), MANY);
+    assert_int_equal(other->counts.remote_batches, (MANY + PARCEL - 1) / PARCEL);
+    assert_null(parcel_of(atomic_load(&owner->inbox)));
+    for (unsigned i = 0; i < MANY; i++)
+        assert_int_equal(hak_block_is_sealed(block[i], owner->mark), owner->mark != 0);
+    while (hak_remote_drain(owner)) {
+    }
+    assert_int_equal(owner->counts.remote_drained, MANY);
+    assert_int_equal(atomic_load(&owner->inbox_bytes), 0);
+    hak_bin_clear_all(owner);
+    engine_check_empty();
+}
+
+static void test_chains(void **state) {
+    (void)state;
+    check_chains("fast");
+}
+
+static void test_sealed_chains(void **state) {
+    (void)state;
+    check_chains("checked");
+}
+
+/* A link that was written over is not followed. */
+static void test_broken_chain(void **state) {
+    (void)state;
+    hak_option_init();
+    hak_option_write("on_error", "report");
+    struct hak_heap *owner = engine_heap("checked"), *other = engine_heap("checked");
+    struct hak_block *block[4];
+    while (hak_parcel_take(other)) {
+    }
+    for (unsigned i = 0; i < 4; i++) block[i] = engine_take(owner, 3);
+    for (unsigned i = 0; i < 4; i++) hak_remote_free(other, block[i], hak_map_tag(block[i]));
+    hak_remote_send_all(other);
+    memset(block[2], 0x55, 16); /* the third of them: the chain begins with the last */
+    while (hak_remote_drain(owner)) {
+    }
+    assert_int_equal(owner->pending, 0);
+    assert_int_equal(owner->counts.remote_drained, 1);
+    for (unsigned i = 0; i < 3000; i++) {
+        struct hak_block *next = engine_take(owner, 3);
+        assert_ptr_not_equal(next, block[0]);
+        assert_ptr_not_equal(next, block[2]);
+    }
+}
+
 /* Large blocks don't wait for others. */
 static void test_bytes(void **state) {
     (void)state;
@@ -102,11 +160,11 @@ static void test_drain_is_bounded(void **state) {
     static struct hak_block *block[MANY];
     for (int i = 0; i < MANY; i++) block[i] = engine_take(owner, 1 + (unsigned)i % 5);
     hak_bin_clear_all(owner);
-    assert_false(hak_remote_drain(owner, 2));
+    assert_false(hak_remote_drain(owner));
     for (int i = 0; i < MANY; i++) hak_remote_free_now(block[i], hak_map_tag(block[i]));
     for (unsigned left = MANY; left;) {
         uint64_t before = owner->counts.remote_drained;
-        assert_true(hak_remote_drain(owner, 2));
+        assert_true(hak_remote_drain(owner));
         unsigned drained = (unsigned)(owner->counts.remote_drained - before);
         assert_int_equal(drained, hak_min_size(left, HAK_BATCH_MAX)); /* H6 */
         left -= drained;
@@ -114,7 +172,7 @@ static void test_drain_is_bounded(void **state) {
         engine_check_heaps();
         if (!left) assert_int_equal(atomic_load(&owner->inbox_bytes), 0);
     }
-    assert_false(hak_remote_drain(owner, 2));
+    assert_false(hak_remote_drain(owner));
     hak_bin_clear_all(owner);
     engine_check_empty();
 }
@@ -126,11 +184,11 @@ static void test_second_chain_waits(void **state) {
     static struct hak_block *block[200];
     for (int i = 0; i < 200; i++) block[i] = engine_take(owner, 2);
     for (int i = 0; i < 100; i++) hak_remote_free_now(block[i], hak_map_tag(block[i]));
-    hak_remote_drain(owner, 2);
+    hak_remote_drain(owner);
     assert_int_equal(atomic_load(&owner->inbox_bytes), 36 * 32);
     for (int i = 100; i < 200; i++) hak_remote_free_now(block[i], hak_map_tag(block[i]));
     assert_int_equal(atomic_load(&owner->inbox_bytes), 136 * 32);
-    while (hak_remote_drain(owner, 2)) {
+    while (hak_remote_drain(owner)) {
     }
     assert_int_equal(owner->counts.remote_drained, 200);
     hak_bin_clear_all(owner);
@@ -148,13 +206,13 @@ static void test_forwarded(void **state) {
     hak_heap_slab_remove(old, slab);
     hak_slab_retag(slab, new->id);
     hak_heap_slab_add(new, slab);
-    assert_true(hak_remote_drain(old, 2));
+    assert_true(hak_remote_drain(old));
     assert_int_equal(old->counts.forwarded, 1);
     assert_false(hak_remote_waiting(new)); /* in the outbox */
     hak_remote_send_all(old);
     assert_int_equal(inbox_length(new), 1);
     assert_ptr_equal(parcel_of(atomic_load(&new->inbox))->block[0], block);
-    assert_true(hak_remote_drain(new, 2));
+    assert_true(hak_remote_drain(new));
     hak_bin_clear_all(new);
     engine_check_empty();
 }
@@ -185,7 +243,7 @@ static void test_marks(void **state) {
     assert_true(hak_block_is_sealed(a, owner->mark));
     assert_true(hak_block_is_sealed(b, owner->mark));
     hak_remote_send_all(other);
-    hak_remote_drain(owner, 2);
+    hak_remote_drain(owner);
     engine_check_heaps();
 }
 
@@ -220,7 +278,7 @@ static void test_threads(void **state) {
     hak_bin_clear_all(receiver);
     for (int i = 0; i < SENDERS; i++) pthread_create(&thread[i], NULL, send, sender_heap[i]);
     while (receiver->counts.remote_drained < SENDERS * BLOCKS) {
-        hak_remote_drain(receiver, 2);
+        hak_remote_drain(receiver);
         hak_bin_flush(receiver, 1 + (unsigned)receiver->counts.flushed % 30, 0, HAK_BATCH_MAX);
     }
     for (int i = 0; i < SENDERS; i++) pthread_join(thread[i], NULL);
@@ -240,11 +298,11 @@ static void test_sent_twice(void **state) {
     struct hak_block *twice = engine_take(owner, 3), *other = engine_take(owner, 3);
     assert_non_null(engine_take(owner, 3)); /* so that the slab stays */
     hak_remote_free_now(twice, hak_map_tag(twice));
-    hak_remote_drain(owner, 3);
+    hak_remote_drain(owner);
     assert_false(hak_used_is(twice));
     hak_remote_free_now(other, hak_map_tag(other));
     hak_remote_free_now(twice, hak_map_tag(twice)); /* the chain's first */
-    hak_remote_drain(owner, 3);
+    hak_remote_drain(owner);
     assert_int_equal(owner->pending, 0);
     static struct hak_block *taken[3000];
     for (size_t i = 0; i < UNIT_COUNT(taken); i++) {
@@ -273,7 +331,7 @@ static void test_freed_by_two_at_once(void **state) {
     hak_remote_send_all(one);
     hak_remote_free_now(twice[1], hak_map_tag(twice[1])); /* and one by itself */
     hak_remote_send_all(two);
-    while (hak_remote_waiting(owner)) hak_remote_drain(owner, 3);
+    while (hak_remote_waiting(owner)) hak_remote_drain(owner);
     for (size_t i = 0; i < UNIT_COUNT(taken); i++) {
         taken[i] = engine_take(owner, 3);
         engine_fill(taken[i], 48, i);
@@ -284,6 +342,9 @@ static void test_freed_by_two_at_once(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         ISOLATED(test_parcels),
+        ISOLATED(test_chains),
+        ISOLATED(test_sealed_chains),
+        ISOLATED(test_broken_chain),
         ISOLATED(test_bytes),
         ISOLATED(test_outboxes_are_shared),
         ISOLATED(test_drain_is_bounded),
