@@ -36,7 +36,8 @@
 #define HAK_PAGE_BYTES_MIN ((size_t)4096)
 
 #define HAK_MIN_ALIGN ((size_t)16)
-#define HAK_SMALL_MAX ((size_t)1024)    /* up to here malloc finds the class in a byte table */
+#define HAK_CLEAR_MAX ((size_t)1024)    /* up to here calloc clears, whatever was there */
+#define HAK_SMALL_MAX ((size_t)8 << 10) /* up to here malloc and free need not enter the heap */
 #define HAK_LARGE_MAX ((size_t)1 << 20) /* the last class; above are huge blocks */
 #define HAK_BATCH_MAX 64u               /* H6: blocks moved by one operation */
 

@@ -22,7 +22,7 @@ static void *family_fail(int error) {
 void *hak_calloc(size_t count, size_t size) {
     size_t total;
     if (__builtin_mul_overflow(count, size, &total)) return family_fail(ENOMEM);
-    if (total <= HAK_SMALL_MAX) {
+    if (total <= HAK_CLEAR_MAX) {
         void *block = hak_fast_malloc(total);
         return block ? memset(block, 0, total) : NULL;
     }

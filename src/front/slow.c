@@ -112,11 +112,6 @@ void *hak_slow_allocate(size_t size, size_t alignment, bool *zeroed) {
 
 /* Not small, or its bin is empty, or the thread is not ready. */
 void *hak_slow_malloc(size_t size) {
-    struct hak_tls *tls = &hak_tls;
-    if (tls->state == HAK_TLS_READY && size <= HAK_FAST_MAX) {
-        struct hak_block *block = hak_bin_pop(tls->heap, hak_class_of(size));
-        if (hak_likely(block != NULL)) return block;
-    }
     bool zeroed;
     return hak_slow_allocate(size, HAK_MIN_ALIGN, &zeroed);
 }

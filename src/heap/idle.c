@@ -14,7 +14,7 @@
 #define IDLE_LEFT_ALONE 1u
 
 /* Takes blocks out of a bin that the caller of malloc or free was not concerned with: in a signal
- * handler, the interrupted call may be.  Up to HAK_FAST_MAX that works on the bin without entering
+ * handler, the interrupted call may be.  Up to HAK_SMALL_MAX that works on the bin without entering
  * the heap's slow path, and has loaded the top, and the block there, or is about to put one above
  * it: both stay as they are. */
 static void idle_shrink(struct hak_heap *heap, unsigned class, uint32_t keep) {

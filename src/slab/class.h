@@ -17,8 +17,8 @@
 #define HAK_CLASS_SHARED_MAX ((size_t)32 << 10) /* above: one block a slab */
 #define HAK_SHARED_CLASSES   72u
 
-/* Up to here malloc and free use a bin without entering the heap's slow path (H5). */
-#define HAK_FAST_MAX     ((size_t)8 << 10)
+/* The class of HAK_SMALL_MAX: up to here malloc and free use a bin without entering the heap's slow
+ * path (H5). */
 #define HAK_FAST_CLASSES 56u
 
 struct hak_class {

@@ -139,10 +139,12 @@ unsigned hak_slab_carve(struct hak_slab *slab, unsigned max, uintptr_t mark,
     if (!left) return 0;
     size_t size = hak_class_table[slab->class].block_bytes;
     size_t offset = before * size;
-    size_t page_end = hak_align_up(offset + 1, HAK_PAGE_BYTES_MIN);
-    unsigned count = (unsigned)((page_end - offset + size - 1) / size);
-    if (count > max) count = max;
-    if (count > left) count = left;
+    unsigned count = left < max ? left : max;
+    if (slab->clean) {
+        size_t page_end = hak_align_up(offset + 1, HAK_PAGE_BYTES_MIN);
+        unsigned start = (unsigned)((page_end - offset + size - 1) / size);
+        if (count > start) count = start;
+    }
     uint64_t *used = hak_used_find(slab->base).word;
 
     *hak_slab_free_word(slab, before / 64) &= hak_bits_run(0, before % 64);

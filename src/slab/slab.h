@@ -97,9 +97,9 @@ struct hak_slot {
  * the lowest last.  Returns the count; 0: there is none. */
 unsigned hak_slab_take(struct hak_slab *slab, unsigned max, struct hak_slot *slot);
 
-/* Cuts up to `max` >= 1 new blocks, in the same way: those that start in the page of the first.
- * They are not touched, unless they may have a seal (mark != 0) from an earlier use of their
- * memory.  0: all are cut. */
+/* Cuts up to `max` >= 1 new blocks, in the same way; those that read as zeros only if they start in
+ * the page of the first.  They are not touched, unless they may have a seal (mark != 0) from an
+ * earlier use of their memory.  0: all are cut. */
 unsigned hak_slab_carve(struct hak_slab *slab, unsigned max, uintptr_t mark, struct hak_slot *slot);
 
 /* Returns the blocks of slot[0] to slot[max - 1], up to the first that is not of this slab.

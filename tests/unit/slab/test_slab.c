@@ -166,6 +166,18 @@ static void test_carve_up_to(void **state) {
     }
 }
 
+/* Where the pages have been touched already, as many as are wanted. */
+static void test_carve_dirty(void **state) {
+    (void)state;
+    struct hak_slab *slab = make(hak_class_of(500));
+    struct batch batch;
+    slab->clean = false;
+    for (unsigned left = slab->capacity; left; left -= batch.count) {
+        assert_true(carve(slab, 50, 0, &batch));
+        assert_int_equal(batch.count, hak_min_size(left, 50));
+    }
+}
+
 /* L1: behind what is carved nothing is written, whatever the blocks' owners do with them. */
 static void test_untouched_end(void **state) {
     (void)state;
@@ -368,21 +380,14 @@ static void test_without_memory(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        ISOLATED(test_new),
-        ISOLATED(test_release),
-        ISOLATED(test_carve),
-        ISOLATED(test_carve_up_to),
-        ISOLATED(test_untouched_end),
-        ISOLATED(test_every_block),
-        ISOLATED(test_lowest_first),
-        ISOLATED(test_runs),
-        ISOLATED(test_freed_twice),
-        ISOLATED(test_recount),
-        ISOLATED(test_old_marks),
-        ISOLATED(test_take_and_put),
-        ISOLATED(test_dirty_slab_is_not_zeroed),
-        ISOLATED(test_retag),
-        ISOLATED(test_without_memory),
+        ISOLATED(test_new),          ISOLATED(test_release),
+        ISOLATED(test_carve),        ISOLATED(test_carve_up_to),
+        ISOLATED(test_carve_dirty),  ISOLATED(test_untouched_end),
+        ISOLATED(test_every_block),  ISOLATED(test_lowest_first),
+        ISOLATED(test_runs),         ISOLATED(test_freed_twice),
+        ISOLATED(test_recount),      ISOLATED(test_old_marks),
+        ISOLATED(test_take_and_put), ISOLATED(test_dirty_slab_is_not_zeroed),
+        ISOLATED(test_retag),        ISOLATED(test_without_memory),
     };
     return cmocka_run_group_tests_name("slab/slab", tests, NULL, NULL);
 }
