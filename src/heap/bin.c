@@ -189,7 +189,7 @@ static struct hak_block *bin_from_larger(struct hak_heap *heap, unsigned class) 
 /* None of the free blocks of these classes will do: their units may, for any class. */
 static void bin_clear_single(struct hak_heap *heap) {
     for (unsigned class = HAK_SHARED_CLASSES + 1; class <= HAK_CLASSES; class ++)
-        hak_bin_flush(heap, class, 0, 1);
+        if (hak_heap_bin_count(heap, class)) hak_bin_flush(heap, class, 0, 1);
 }
 
 struct hak_block *hak_bin_refill(struct hak_heap *heap, unsigned class, bool *zeroed) {
