@@ -32,7 +32,7 @@
 #define HAK_SUPERSLAB_UNITS 32u
 #define HAK_ADDRESS_BITS    48 /* user space on x86-64 and aarch64, four-level tables */
 
-/* The smallest page that any supported kernel uses: carving touches memory in these steps. */
+/* The smallest page that any supported kernel uses: fresh memory is carved in these steps. */
 #define HAK_PAGE_BYTES_MIN ((size_t)4096)
 
 #define HAK_MIN_ALIGN ((size_t)16)

@@ -122,7 +122,8 @@ void *hak_slow_malloc(size_t size) {
  * full, or of a class above HAK_FAST_CLASSES; the call must be seen to be at work. */
 static __attribute__((noinline)) void slow_push(struct hak_tls *tls, uint64_t class_words,
                                                 struct hak_block *block) {
-    if (hak_unlikely(tls->state != HAK_TLS_READY)) { /* a handler, inside hak_tls_close */
+    if (hak_unlikely(tls->state != HAK_TLS_READY)) {
+        /* A handler, inside hak_tls_close or slow_gather. */
         if (tls->heap->mark) { /* in use until it is drained, like what others send */
             hak_remote_note_shared(tls->heap);
             hak_used_flip(hak_used_find(block));
@@ -244,10 +245,10 @@ HAK_INLINE bool slow_may_gather(const struct hak_heap *heap, const struct hak_ou
  * Signal handlers may go on with the magazines, so the doors stay open (H5). */
 HAK_INLINE bool slow_gather(struct hak_tls *tls, struct hak_block *block, const struct hak_map *map,
                             uint32_t tag) {
-    struct hak_heap *heap = tls->heap;
     if (hak_unlikely(tls->state != HAK_TLS_READY)) return false;
     tls->state = HAK_TLS_BUSY;
     hak_order_stores();
+    struct hak_heap *heap = tls->heap; /* not before: a handler may have given the thread one */
     struct hak_outbox *box = hak_remote_outbox(heap, hak_tag_owner(tag));
     bool gather = box && slow_may_gather(heap, box, block, map, tag) &&
                   hak_remote_has_room(box, hak_tag_class(tag)) && !slow_is_tick(heap->slow_ops + 1);
@@ -267,11 +268,11 @@ void hak_slow_free(void *pointer) {
     if (hak_tag_owner(difference)) {
         if (!slow_gather(tls, pointer, map, tag)) slow_free_rest(pointer, tag);
     } else if (difference > HAK_TAG_CHECKED) {
-        hak_slow_release(pointer, tag, "free"); /* a larger block of the thread's own */
+        hak_slow_release(pointer, tag, "free"); /* a larger block of the thread's own, or none */
     } else if (tag) {
         slow_push(tls, difference, pointer); /* the same in fast mode */
     } else {
-        slow_free_rest(pointer, tag); /* NULL, while the doors are closed */
+        slow_free_rest(pointer, tag); /* without a tag, while the doors are closed */
     }
 }
 

@@ -154,8 +154,8 @@ static void adopt_visit(struct hak_heap *heap, adopt_visitor *visit) {
     }
 }
 
-/* The fork may have fallen between the tags of a slab that was being made, adopted or released: its
- * descriptor, which is whole while it has a class, says whose it is. */
+/* The fork may have fallen between the tags of a slab that was being made, adopted, resized or
+ * released: its descriptor, which is whole while it has a class, says whose it is. */
 static void adopt_finish_tags(struct hak_heap *owner, struct hak_slab *slab) {
     hak_map_set_tags(slab->base, slab->units, hak_tag_make(owner->id, slab->class));
 }

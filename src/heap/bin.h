@@ -4,8 +4,8 @@
  *
  * All of this is for the owner of the heap, inside its slow path (H5).
  *
- * A refill asks, in this order: blocks that other threads have freed; free blocks of the heap's
- * slabs; the untouched end of a slab; slabs of ended threads; a new slab.
+ * A refill first has blocks that other threads have freed come home, and then asks, in this order:
+ * free blocks of the heap's slabs; the untouched end of a slab; slabs of ended threads; a new slab.
  *
  * Magazine sizes follow use.  A magazine that is flushed after a refill and refilled after a flush,
  * more than once, is too small, and grows to double, up to the options magazine_blocks and

@@ -110,7 +110,7 @@ struct hak_heap {
 
     /* atomic, relaxed: H5; read in forked children, and by the next holder of the lock */
     _Alignas(HAK_CACHE_LINE) _Atomic uint32_t busy;
-    uint32_t slow_ops;      /* slow paths entered: when to look at the clock */
+    uint32_t slow_ops;      /* slow paths entered, blocks gathered: when to look at the clock */
     uint32_t idle_class;    /* the last class that was looked at for an idle magazine ... */
     uint32_t idle_ms;       /* ... and when (low 32 bits) */
     uint32_t reclaim_class; /* the same when the heap last needed a new slab */
@@ -145,7 +145,7 @@ struct hak_heap {
 enum hak_tls_state {
     HAK_TLS_NEW,   /* no heap yet */
     HAK_TLS_READY, /* the heap may be worked on */
-    HAK_TLS_BUSY,  /* inside a slow path: served by the fallback heap */
+    HAK_TLS_BUSY,  /* inside a slow path: what is not in a bin, the fallback heap serves */
     HAK_TLS_EXITED /* the thread is ending, and its heap was parked */
 };
 

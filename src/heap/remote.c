@@ -30,16 +30,27 @@ static void remote_push(struct hak_heap *to, struct hak_parcel *parcel, struct h
                                                     memory_order_relaxed));
 }
 
+/* The last block of a chain was linked to nothing; is that still so?  Its link is written once more
+ * when the chain is pushed, which must not heal what a program has written over, nor touch a block
+ * that is not on its way any more. */
+static bool remote_is_last(const struct hak_block *last, uintptr_t mark) {
+    return !mark ||
+           (hak_block_is_sealed(last, mark) && (uintptr_t)last->next == HAK_REMOTE_IN_BLOCK);
+}
+
 /* Sends what has been gathered. */
 static void remote_send(struct hak_heap *heap, struct hak_outbox *box) {
     struct hak_heap *to = box->to;
     struct hak_parcel *parcel = box->parcel;
+    box->owner = 0;
     if (parcel) {
         parcel->count = box->count;
         parcel->bytes = box->bytes;
         parcel->to = to;
+    } else if (hak_unlikely(!remote_is_last(box->last, heap->mark))) {
+        hak_bin_report_broken(hak_tag_class(hak_map_tag(box->last)), box->last);
+        return; /* given up */
     }
-    box->owner = 0;
     heap->counts.remote_sent += box->count;
     heap->counts.remote_batches++;
     remote_push(to, parcel, box->first, box->last, box->bytes);
@@ -105,7 +116,9 @@ static inline bool remote_settle(struct hak_heap *heap, struct hak_block *block,
                                  struct hak_slot *slot, unsigned *own) {
     const struct hak_leaf *leaf = hak_map_leaf((uintptr_t)block);
     uint32_t tag = hak_leaf_tag(leaf, block);
-    bool is_own = hak_tag_owner(tag) == heap->id;
+    uint32_t owner = hak_tag_owner(tag);
+    if (hak_unlikely(!owner)) return false; /* and its slab is gone */
+    bool is_own = owner == heap->id;
     struct hak_used_bit at = hak_used_find_in(leaf, block);
     if (hak_unlikely(heap->mark && !(is_own ? hak_used_clear(at) : hak_used_get(at)))) {
         hak_bin_report_twice(hak_tag_class(tag), block);

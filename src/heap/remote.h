@@ -37,8 +37,8 @@ HAK_INLINE struct hak_outbox *hak_remote_outbox(struct hak_heap *heap, uint32_t 
 
 /* A link of a chain in an inbox is the address of a block, or of a parcel and this added. */
 #define HAK_REMOTE_IS_PARCEL ((uintptr_t)1)
-/* In a block it has this added, as the seal of a block in a parcel has not: what a second free has
- * brought into the chain, or taken out of it, is not followed. */
+/* In a block it has this added, as the seal of a block in a parcel has not: a block that a second
+ * free has taken from a parcel into a chain is not followed. */
 #define HAK_REMOTE_IN_BLOCK ((uintptr_t)8)
 
 /* Links a block to what follows it in a chain; 0: nothing. */

@@ -63,10 +63,12 @@ bool hak_slab_resize(struct hak_slab *slab, unsigned class) {
     slab_set_back(slab, old, units);
     char *rest = hak_superslab_unit_base(superslab, first + units);
     if (units < old) hak_map_set_tags(rest, old - units, 0);
-    hak_order_stores(); /* L3 */
+    hak_order_stores(); /* L3: at every instant the units have room for the block */
     slab->inverse = slab_inverse(class);
-    slab->units = (uint8_t)units;
+    if (units > old) slab->units = (uint8_t)units;
     __atomic_store_n(&slab->class, (uint8_t) class, __ATOMIC_RELEASE); /* as in hak_slab_new */
+    hak_order_stores();
+    slab->units = (uint8_t)units;
     hak_order_stores();
     hak_map_set_tags(slab->base, units, hak_tag_make(slab->owner, class));
     if (units < old) hak_superslab_release(superslab, first + units, old - units, old - units);

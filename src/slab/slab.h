@@ -21,7 +21,8 @@
  *       word below `hint`.
  *
  * Concurrency: the owner's thread, but for the constant fields, which anybody with a pointer to a
- * block may read.
+ * block may read.  In a slab with one block class, units and inverse change when the program
+ * resizes the block; nobody else has a pointer to it then.
  */
 #ifndef HAK_SLAB_SLAB_H
 #define HAK_SLAB_SLAB_H
@@ -42,10 +43,10 @@ struct hak_slab {
     uint32_t used;          /* owner: H3 */
     uint32_t carved;        /* owner */
     uint32_t capacity;      /* const while in use */
-    uint32_t inverse;       /* const while in use: 2^32 / block size, rounded up */
+    uint32_t inverse;       /* see above: 2^32 / block size, rounded up */
     uint8_t hint;           /* owner: L5 */
-    uint8_t class;          /* const while in use; 0 = no slab starts here */
-    uint8_t units;          /* const while in use */
+    uint8_t class;          /* see above; 0 = no slab starts here */
+    uint8_t units;          /* see above */
     uint8_t back;           /* const while in use: units back to the slab's first */
     bool listed;            /* owner: in the heap's list of partial slabs */
     bool clean;             /* const while in use: units were zero when it was made */

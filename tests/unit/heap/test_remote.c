@@ -91,28 +91,65 @@ static void test_sealed_chains(void **state) {
     check_chains("checked");
 }
 
-/* A link that was written over is not followed. */
-static void test_broken_chain(void **state) {
-    (void)state;
+enum { CHAINED = 4 };
+static struct hak_block *chained[CHAINED];
+
+/* A chain on its way (the owner is returned), or some of it still in the outbox of the one that is
+ * returned.  What was freed last is its first. */
+static struct hak_heap *make_chain(bool send) {
     hak_option_init();
     hak_option_write("on_error", "report");
     struct hak_heap *owner = engine_heap("checked"), *other = engine_heap("checked");
-    struct hak_block *block[4];
     while (hak_parcel_take(other)) {
     }
-    for (unsigned i = 0; i < 4; i++) block[i] = engine_take(owner, 3);
-    for (unsigned i = 0; i < 4; i++) hak_remote_free(other, block[i], hak_map_tag(block[i]));
-    hak_remote_send_all(other);
-    memset(block[2], 0x55, 16); /* the third of them: the chain begins with the last */
+    unsigned count = send || !HAK_STRESS ? CHAINED : 1; /* stress: two are sent at once */
+    for (unsigned i = 0; i < CHAINED; i++) chained[i] = engine_take(owner, 3);
+    for (unsigned i = 0; i < count; i++)
+        hak_remote_free(other, chained[i], hak_map_tag(chained[i]));
+    if (send) hak_remote_send_all(other);
+    return send ? owner : other;
+}
+
+static void check_never_again(struct hak_heap *owner, const struct hak_block *block) {
+    for (unsigned i = 0; i < 3000; i++) assert_ptr_not_equal(engine_take(owner, 3), block);
+}
+
+/* A link that was written over is not followed. */
+static void test_broken_chain(void **state) {
+    (void)state;
+    struct hak_heap *owner = make_chain(true);
+    memset(chained[2], 0x55, 16);
     while (hak_remote_drain(owner)) {
     }
     assert_int_equal(owner->pending, 0);
     assert_int_equal(owner->counts.remote_drained, 1);
-    for (unsigned i = 0; i < 3000; i++) {
-        struct hak_block *next = engine_take(owner, 3);
-        assert_ptr_not_equal(next, block[0]);
-        assert_ptr_not_equal(next, block[2]);
-    }
+    check_never_again(owner, chained[2]);
+}
+
+/* Nor is the last one's healed when the chain is sent. */
+static void test_chain_broken_before(void **state) {
+    (void)state;
+    struct hak_heap *other = make_chain(false);
+    struct hak_heap *owner = hak_registry_get(hak_tag_owner(hak_map_tag(chained[0])));
+    memset(chained[0], 0x55, 16);
+    hak_remote_send_all(other);
+    assert_false(hak_remote_waiting(owner));
+    check_never_again(owner, chained[0]);
+}
+
+/* Fast mode: freed twice, and its slab is gone. */
+static void test_slab_is_gone(void **state) {
+    (void)state;
+    struct hak_heap *owner = make(HAK_HEAP_THREAD), *other = make(HAK_HEAP_THREAD);
+    struct hak_block *block = engine_take(owner, 3);
+    hak_remote_free(other, block, hak_map_tag(block));
+    hak_remote_send_all(other);
+    hak_bin_return(owner, block);
+    hak_bin_clear_all(owner);
+    assert_int_equal(hak_map_tag(block), 0);
+    hak_remote_drain(owner);
+    engine_check_heaps();
+    engine_check_span();
 }
 
 /* Large blocks don't wait for others. */
@@ -345,6 +382,8 @@ int main(void) {
         ISOLATED(test_chains),
         ISOLATED(test_sealed_chains),
         ISOLATED(test_broken_chain),
+        ISOLATED(test_chain_broken_before),
+        ISOLATED(test_slab_is_gone),
         ISOLATED(test_bytes),
         ISOLATED(test_outboxes_are_shared),
         ISOLATED(test_drain_is_bounded),

@@ -221,8 +221,7 @@ static void bin_start(size_t size, const char *mode) {
     hak_free(hak_malloc(OTHER_SIZE));
 }
 
-/* Each size and mode in a process of its own: the fast path, the slow one without a slow path of
- * the heap, and that. */
+/* Each size and mode in a process of its own: the fast path, twice, and the heap's slow path. */
 static void run_bins(void (*operation)(void *), void (*handler)(void *)) {
     static const size_t sizes[] = {48, 5000, LARGE_SIZE};
     static const char *const modes[] = {"fast", "checked"};
