@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT
  *
- * handoff pipe|ring producers consumers blocks seed min max: blocks are freed by other threads than
- * those that allocated them.
+ * handoff pipe|ring producers consumers blocks seed min max depth: blocks are freed by other
+ * threads than those that allocated them.
  *
  *   pipe   producers ─► one queue ─► consumers: a server that parses here and answers there.  With
  *          one consumer or one producer, all blocks are freed, or allocated, by one thread.
  *   ring   each of `producers` threads frees what its predecessor sends and allocates for its
  *          successor: a chain of filters.  `consumers` is not looked at.
  *
- * Blocks travel in batches of 64, so that the queues take little of the time.  There are eight
- * batches for each thread and no more: a producer waits for consumers that fall behind, and the
- * live memory is bounded.  One operation is one block: its malloc, its way, its free.
+ * Blocks travel in batches of 64, so that the queues take little of the time.  There are `depth`
+ * (eight) batches for each thread and no more: a producer waits for consumers that fall behind, and
+ * the live memory is bounded.  One operation is one block: its malloc, its way, its free.
  *
  * Concurrency: a batch belongs to the thread that took it from a queue; a queue's lock hands it
  * over.
@@ -23,7 +23,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BATCH_BLOCKS = 64, BATCHES_A_THREAD = 8 };
+enum { BATCH_BLOCKS = 64, BATCHES_MAX = 8192 };
 
 struct batch {
     struct batch *next; /* lock of the queue it is in */
@@ -47,14 +47,15 @@ struct worker {
 static struct {
     size_t least, most;
     size_t producers;
+    size_t depth; /* batches a thread */
     pthread_mutex_t lock;
     size_t producing; /* lock: producers that have not ended */
-} handoff = {.least = 16, .most = 1024, .lock = PTHREAD_MUTEX_INITIALIZER};
+} handoff = {.least = 16, .most = 1024, .depth = 8, .lock = PTHREAD_MUTEX_INITIALIZER};
 
 /* Static, so that they take no memory of the allocator. */
 static struct queue queues[BENCH_THREADS_MAX];
 static struct worker workers[BENCH_THREADS_MAX];
-static struct batch batches[BENCH_THREADS_MAX * BATCHES_A_THREAD];
+static struct batch batches[BATCHES_MAX];
 
 static void queue_put(struct queue *queue, struct batch *batch) {
     batch->next = NULL;
@@ -93,6 +94,11 @@ static size_t batch_fill(struct batch *batch, uint32_t *state, size_t most) {
 static void batch_empty(struct batch *batch) {
     for (size_t i = 0; i < batch->count; i++) bench_free(batch->block[i]);
     batch->count = 0;
+}
+
+static void check_depth(size_t threads) {
+    if (handoff.depth > BATCHES_MAX / threads)
+        bench_fail("%zu threads: at most %zu batches each", threads, BATCHES_MAX / threads);
 }
 
 /* ---- Pipe ---------------------------------------------------------------------------------- */
@@ -137,7 +143,8 @@ static size_t pipe_start(size_t producers, size_t consumers, size_t blocks) {
         workers[i].to = producer ? full : empty;
         workers[i].blocks = producer ? blocks / producers + (i < blocks % producers) : 0;
     }
-    for (size_t i = 0; i < threads * BATCHES_A_THREAD; i++) queue_put(empty, &batches[i]);
+    check_depth(threads);
+    for (size_t i = 0; i < threads * handoff.depth; i++) queue_put(empty, &batches[i]);
     handoff.producing = producers;
     return threads;
 }
@@ -158,19 +165,20 @@ static void *ring_work(void *argument) {
 
 static size_t ring_start(size_t threads, size_t blocks) {
     if (threads > BENCH_THREADS_MAX) bench_fail("at most %d threads", BENCH_THREADS_MAX);
+    check_depth(threads);
     for (size_t i = 0; i < threads; i++) {
         workers[i].from = &queues[i];
         workers[i].to = &queues[(i + 1) % threads];
         workers[i].blocks = blocks / threads;
-        for (size_t k = 0; k < BATCHES_A_THREAD; k++)
-            queue_put(&queues[i], &batches[i * BATCHES_A_THREAD + k]);
+        for (size_t k = 0; k < handoff.depth; k++)
+            queue_put(&queues[i], &batches[i * handoff.depth + k]);
     }
     return threads;
 }
 
 /* What the last threads have sent, and nobody has taken. */
 static void ring_drain(size_t threads) {
-    for (size_t i = 0; i < threads * BATCHES_A_THREAD; i++) batch_empty(&batches[i]);
+    for (size_t i = 0; i < threads * handoff.depth; i++) batch_empty(&batches[i]);
 }
 
 int main(int argc, char **argv) {
@@ -178,7 +186,7 @@ int main(int argc, char **argv) {
     const struct bench_argument arguments[] = {
         {"shape=pipe|ring", &ring, 0}, {"producers", &producers, 1}, {"consumers", &consumers, 0},
         {"blocks", &blocks, 1},        {"seed", &seed, 0},           {"min", &handoff.least, 8},
-        {"max", &handoff.most, 8}};
+        {"max", &handoff.most, 8},     {"depth", &handoff.depth, 1}};
     bench_start(argc, argv, arguments, sizeof arguments / sizeof *arguments);
     if (handoff.least > handoff.most) bench_fail("min must not exceed max");
     handoff.producers = producers;

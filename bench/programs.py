@@ -61,7 +61,7 @@ def redis(name, load):
 
 
 PROGRAMS = (
-    Program("python3", "python3", ["python3", "-S", "-E", "-c", program_inputs.PYTHON]),
+    Program("python3", "python3", ["python3", "-S", "-c", program_inputs.PYTHON]),
     Program("jq", "jq", ["jq", "-c", program_inputs.JQ, "rows.json"]),
     Program("g++", "g++", ["g++", "-S", "-o", "-", "templates.cpp"]),
     Program("clang", "clang", ["clang++", "-O1", "-S", "-o", "-", "templates.cpp"]),

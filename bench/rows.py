@@ -122,9 +122,11 @@ def churn(together):
     )
 
 
-def handoff(name, shape, producers, consumers):
+def handoff(name, shape, producers, consumers, others=""):
+    """others: seed, min, max and depth, where they are not the program's own."""
     ends = f"{shape} {producers} {consumers}"
-    return simple(f"handoff {name}", "handoff", f"{ends} 10000000", f"{ends} 1000000")
+    full, quick = (f"{ends} {blocks} {others}".rstrip() for blocks in (10000000, 1000000))
+    return simple(f"handoff {name}", "handoff", full, quick)
 
 
 def lifetimes(threads):
@@ -187,6 +189,7 @@ ROWS = (
     handoff("1:1", "pipe", 1, 1),
     handoff("4:1", "pipe", 4, 1),
     handoff("1:4", "pipe", 1, 4),
+    handoff("2:2, long queues", "pipe", 2, 2, "1 16 256 1000"),
     handoff("ring of 8", "ring", 8, 0),
     lifetimes(2),
     lifetimes(16),
