@@ -178,9 +178,13 @@ static long proc_number(const char *path, const char *key) {
 
 /* smaps_rollup walks the page tables.  statm and status read per-processor counters that some
  * kernels sum up only roughly (hundreds of KiB), so they are the second choice. */
+static long resident(const char *in_rollup, const char *in_status) {
+    long kib = proc_number("/proc/self/smaps_rollup", in_rollup);
+    return kib >= 0 ? kib : proc_number("/proc/self/status", in_status);
+}
+
 long bench_resident_kib(void) {
-    long kib = proc_number("/proc/self/smaps_rollup", "Rss:");
-    return kib >= 0 ? kib : proc_number("/proc/self/status", "VmRSS:");
+    return resident("Rss:", "VmRSS:");
 }
 
 long bench_peak_kib(void) {
@@ -211,6 +215,7 @@ void bench_end(struct bench_run *run) {
     run->cpu_seconds += cpu_now();
     run->faults += minor_faults();
     run->resident_kib = bench_resident_kib();
+    run->anonymous_kib = resident("Anonymous:", "RssAnon:");
     run->peak_kib = bench_peak_kib();
 }
 
@@ -226,9 +231,10 @@ void bench_print(const char *benchmark, const struct bench_run *run, uint64_t op
         va_end(values);
     }
     printf(" ops=%" PRIu64 " seconds=%.9f cpu_seconds=%.9f ops_per_s=%.0f ns_per_op=%.3f"
-           " resident_kib=%ld peak_kib=%ld faults=%ld\n",
+           " resident_kib=%ld anonymous_kib=%ld peak_kib=%ld faults=%ld\n",
            operations, run->seconds, run->cpu_seconds, (double)operations / run->seconds,
-           run->seconds * 1e9 / (double)operations, run->resident_kib, run->peak_kib, run->faults);
+           run->seconds * 1e9 / (double)operations, run->resident_kib, run->anonymous_kib,
+           run->peak_kib, run->faults);
 }
 
 /* ---- Threads ------------------------------------------------------------------------------- */

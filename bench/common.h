@@ -38,7 +38,7 @@ long bench_peak_kib(void);
  * memory, so that what is live then is counted. */
 struct bench_run {
     double seconds, cpu_seconds;
-    long resident_kib, peak_kib, faults;
+    long resident_kib, anonymous_kib, peak_kib, faults; /* anonymous: without files' pages */
 };
 void bench_begin(struct bench_run *run);
 void bench_end(struct bench_run *run);
