@@ -10,8 +10,8 @@
 const struct hak_profile_row hak_profile_table[HAK_PROFILE_ROW_COUNT] = {
     /*                              speed    balanced  lean    learn  */
     {HAK_OPTION_PURGE_DELAY_MS,  {  10000,     1000,      0,    1000 }},
-    {HAK_OPTION_MAGAZINE_BYTES,  {  256*K,     64*K,    8*K,    64*K }},
-    {HAK_OPTION_MAGAZINE_BLOCKS, {   1024,      256,     32,     256 }},
+    {HAK_OPTION_MAGAZINE_BYTES,  { 4096*K,   1024*K,    8*K,  1024*K }},
+    {HAK_OPTION_MAGAZINE_BLOCKS, {   2048,     1024,     32,    1024 }},
 };
 /* clang-format on */
 

@@ -20,10 +20,15 @@
 /* Refills, or flushes, in a row after which more are expected. */
 #define BIN_DRIFT 4
 
+/* A magazine that may hold more than so many bytes grows only while those of the whole heap may
+ * hold less than magazine_bytes, so many times. */
+#define BIN_SMALL_BYTES ((size_t)64 << 10)
+#define BIN_CLASSES     16u
+
 /* ---- Magazine sizes -------------------------------------------------------------------------- */
 
 static uint32_t bin_capacity_max(unsigned class) {
-    if (HAK_STRESS) return 1;
+    if (HAK_STRESS || class > HAK_SHARED_CLASSES) return 1;
     size_t bytes = (size_t)hak_option_int(HAK_OPTION_MAGAZINE_BYTES);
     size_t blocks = (size_t)hak_option_int(HAK_OPTION_MAGAZINE_BLOCKS);
     blocks = hak_min_size(blocks, bytes / hak_class_table[class].block_bytes);
@@ -48,12 +53,24 @@ void hak_bin_resize(struct hak_heap *heap, unsigned class, uint32_t capacity) {
     bin->limit = cold->base + capacity;
 }
 
+/* How much more the magazines of all classes may hold. */
+static size_t bin_bytes_left(const struct hak_heap *heap) {
+    size_t max = BIN_CLASSES * (size_t)hak_option_int(HAK_OPTION_MAGAZINE_BYTES), used = 0;
+    for (unsigned class = 1; class <= HAK_SHARED_CLASSES; class ++)
+        used += (size_t)heap->cold[class].capacity * hak_class_table[class].block_bytes;
+    return used < max ? max - used : 0;
+}
+
 /* A flush came after a refill, or a refill after a flush. */
 static void bin_turn(struct hak_heap *heap, unsigned class) {
     if (++heap->cold[class].turns < BIN_TURNS) return;
     heap->cold[class].turns = 0;
-    uint32_t max = bin_capacity_max(class), wanted = heap->cold[class].capacity * 2u + 1;
-    hak_bin_resize(heap, class, wanted < max ? wanted : max);
+    size_t size = hak_class_table[class].block_bytes, capacity = heap->cold[class].capacity;
+    size_t wanted = hak_min_size(capacity * 2 + 1, bin_capacity_max(class));
+    if (wanted > capacity && wanted * size > BIN_SMALL_BYTES &&
+        (wanted - capacity) * size > bin_bytes_left(heap))
+        wanted = hak_max_size(BIN_SMALL_BYTES / size, capacity);
+    hak_bin_resize(heap, class, (uint32_t)wanted);
 }
 
 /* A class that is used for the first time gets its array. */
@@ -259,26 +276,44 @@ void hak_bin_return(struct hak_heap *heap, struct hak_block *block) {
     hak_bin_return_all(heap, &(struct hak_slot){.block = block}, 1);
 }
 
+static void bin_flush_slots(struct hak_heap *heap, unsigned class, const struct hak_slot *slot,
+                            uint32_t count) {
+    heap->counts.flushed += count;
+    heap->cold[class].flushes++;
+    for (uint32_t done; count; slot += done, count -= done) {
+        uint32_t tag = hak_slot_is_borrowed(slot) ? hak_map_tag(slot->block) : heap->tag;
+        if (hak_unlikely(hak_tag_owner(tag) != heap->id)) {
+            hak_remote_free(heap, slot->block, tag);
+            done = 1;
+        } else {
+            done = bin_return_run(heap, slot, count);
+        }
+    }
+}
+
 /* From the bottom: what is above stays where it is, and the top too. */
 void hak_bin_flush(struct hak_heap *heap, unsigned class, uint32_t keep, uint32_t max) {
     struct hak_bin_cold *cold = &heap->cold[class];
     uint32_t count = hak_heap_bin_count(heap, class);
     if (count <= keep) return;
     max = count - keep < max ? count - keep : max;
-    for (uint32_t left = max, done; left; left -= done) {
-        struct hak_slot *slot = &cold->base[cold->floor + 1];
-        uint32_t tag = hak_slot_is_borrowed(slot) ? hak_map_tag(slot->block) : heap->tag;
-        if (hak_unlikely(hak_tag_owner(tag) != heap->id)) {
-            hak_remote_free(heap, slot->block, tag);
-            done = 1;
-        } else {
-            done = bin_return_run(heap, slot, left);
-        }
-        cold->floor = (uint16_t)(cold->floor + done);
-    }
+    bin_flush_slots(heap, class, &cold->base[cold->floor + 1], max);
+    cold->floor = (uint16_t)(cold->floor + max);
     cold->base[cold->floor].block = NULL;
-    heap->counts.flushed += max;
-    cold->flushes++;
+}
+
+/* Makes room in a bin without a floor.  The newest blocks stay, as they are in the processor's
+ * caches, and move down; what goes is below them. */
+static void bin_spill(struct hak_heap *heap, unsigned class) {
+    struct hak_bin *bin = &heap->bin[class];
+    uint32_t count = hak_heap_bin_count(heap, class);
+    uint32_t keep = bin_level(&heap->cold[class], -1);
+    uint32_t moved = keep < HAK_BATCH_MAX ? keep : HAK_BATCH_MAX;
+    uint32_t flushed = count - keep < HAK_BATCH_MAX ? count - keep : HAK_BATCH_MAX;
+    struct hak_slot *first = bin->top + 1 - moved - flushed;
+    bin_flush_slots(heap, class, first, flushed);
+    memmove(first, first + flushed, moved * sizeof *first);
+    bin->top -= flushed;
 }
 
 void hak_bin_clear(struct hak_heap *heap, unsigned class) {
@@ -304,7 +339,7 @@ void hak_bin_retire(struct hak_heap *heap) {
     }
 }
 
-/* Moves the blocks down to the base. */
+/* Moves the blocks of a bin with a floor down to the base. */
 static void bin_settle(struct hak_heap *heap, unsigned class) {
     struct hak_bin_cold *cold = &heap->cold[class];
     uint32_t count = hak_heap_bin_count(heap, class);
@@ -323,9 +358,10 @@ static __attribute__((noinline)) bool bin_overflow(struct hak_heap *heap, unsign
         if (!cold->was_flushed) bin_turn(heap, class);
         cold->was_flushed = 1;
         if (bin->top < bin->limit) return true;
-        hak_bin_flush(heap, class, bin_level(cold, -1), HAK_BATCH_MAX);
+        bin_spill(heap, class);
+    } else {
+        bin_settle(heap, class);
     }
-    bin_settle(heap, class);
     return bin->top < bin->limit;
 }
 

@@ -9,8 +9,9 @@
  *
  * Magazine sizes follow use.  A magazine that is flushed after a refill and refilled after a flush,
  * more than once, is too small, and grows to double, up to the options magazine_blocks and
- * magazine_bytes.  One that is idle shrinks (heap/idle.h).  A refill fills half of a magazine, and
- * a flush leaves half, but after a few in a row.
+ * magazine_bytes; all of a heap together to 16 times magazine_bytes, and 64 KiB each.  One that is
+ * idle shrinks (heap/idle.h).  A refill fills half of a magazine, and a flush leaves half, but
+ * after a few in a row, and but for H6.
  *
  * Above 32 KiB a slab has one block.  A refill that finds none in the magazines of its class and
  * the next two gives back a block of each magazine of such classes, before it takes units.

@@ -17,19 +17,19 @@
  * handler, the interrupted call may be.  Up to HAK_SMALL_MAX that works on the bin without entering
  * the heap's slow path, and has loaded the top, and the block there, or is about to put one above
  * it: both stay as they are. */
-static void idle_shrink(struct hak_heap *heap, unsigned class, uint32_t keep) {
+static void idle_shrink(struct hak_heap *heap, unsigned class, uint32_t keep, uint32_t max) {
     if (class <= HAK_FAST_CLASSES && keep < IDLE_LEFT_ALONE) keep = IDLE_LEFT_ALONE;
-    hak_bin_flush(heap, class, keep, HAK_BATCH_MAX);
+    hak_bin_flush(heap, class, keep, max);
 }
 
-/* All that can be spared of a class: the same, and the slab that is kept for it. */
-static void idle_empty(struct hak_heap *heap, unsigned class) {
-    idle_shrink(heap, class, 0);
+/* What can be spared of a class: the same, and the slab that is kept for it. */
+static void idle_empty(struct hak_heap *heap, unsigned class, uint32_t max) {
+    idle_shrink(heap, class, 0, max);
     hak_bin_drop_kept(heap, class);
 }
 
 void hak_idle_shrink_all(struct hak_heap *heap) {
-    for (unsigned class = 1; class <= HAK_CLASSES; class ++) idle_empty(heap, class);
+    for (unsigned class = 1; class <= HAK_CLASSES; class ++) idle_empty(heap, class, UINT32_MAX);
 }
 
 /* The class after the last one, which it is then. */
@@ -44,7 +44,7 @@ void hak_idle_look(struct hak_heap *heap) {
         struct hak_bin_cold *cold = &heap->cold[class];
         uint32_t count = hak_heap_bin_count(heap, class);
         if (!cold->was_refilled && count) {
-            idle_shrink(heap, class, count / 2);
+            idle_shrink(heap, class, count / 2, HAK_BATCH_MAX + count / 4);
             if (count < cold->capacity / 5u && cold->capacity > 1)
                 hak_bin_resize(heap, class, cold->capacity / 2u);
         }
@@ -65,7 +65,7 @@ void hak_idle_reclaim(struct hak_heap *heap) {
     for (unsigned i = 0; i < IDLE_CLASSES_RECLAIM; i++) {
         unsigned class = idle_next(&heap->reclaim_class);
         uint32_t *trace = &heap->cold[class].trace;
-        if (*trace == idle_trace(heap, class)) idle_empty(heap, class);
+        if (*trace == idle_trace(heap, class)) idle_empty(heap, class, HAK_BATCH_MAX);
         *trace = idle_trace(heap, class);
     }
 }

@@ -156,25 +156,25 @@ unsigned hak_slab_carve(struct hak_slab *slab, unsigned max, uintptr_t mark,
     hak_order_stores(); /* H3 */
     /* relaxed: other threads judge their pointers by it (check/verify.c) */
     __atomic_store_n(&slab->carved, before + count, __ATOMIC_RELAXED);
-    for (unsigned i = count; i; i--, offset += size) {
-        slot[i] = slab_slot(slab, used, offset);
-        if (mark && !slab->clean) slot[i].block->seal = 0;
-    }
+    for (unsigned i = count; i; i--, offset += size) slot[i] = slab_slot(slab, used, offset);
+    for (unsigned i = mark && !slab->clean ? count : 0; i; i--) slot[i].block->seal = 0;
     return count;
 }
 
 unsigned hak_slab_put_run(struct hak_slab *slab, const struct hak_slot *slot, unsigned max) {
     uintptr_t base = (uintptr_t)slab->base, bytes = (uintptr_t)slab->units << HAK_UNIT_SHIFT;
-    unsigned count = 0;
+    unsigned count = 0, lowest = slab->hint;
+    slab->hint = 0;
+    hak_order_stores(); /* L5 */
     for (; count < max; count++) {
         uintptr_t offset = (uintptr_t)slot[count].block - base;
         if (offset >= bytes) break;
         unsigned index = hak_slab_index(slab, offset), word = index / 64;
-        if (word < slab->hint) slab->hint = (uint8_t)word;
-        hak_order_stores(); /* L5 */
+        if (word < lowest) lowest = word;
         *hak_slab_free_word(slab, word) |= hak_bits_one(index);
     }
-    hak_order_stores(); /* H3 */
+    hak_order_stores(); /* L5, H3 */
+    slab->hint = (uint8_t)lowest;
     slab->used -= count;
     return count;
 }

@@ -71,7 +71,7 @@ class Options(ToolTest):
         self.assertEqual(("int", 1000, -1, 3600000, True),
                          (delay["type"], delay["default"], delay["least"], delay["most"],
                           delay["run_time"]))
-        self.assertEqual(65536, by_name["magazine_bytes"]["default"])
+        self.assertEqual(1048576, by_name["magazine_bytes"]["default"])
         self.assertEqual(["fast", "checked"], by_name["check"]["words"])
         self.assertIs(False, by_name["stats"]["default"])
         self.assertEqual(["speed", "balanced", "lean", "learn"],

@@ -44,7 +44,7 @@ static bool reads(const char *name, const char *expected) {
 static void before(void *argument) {
     char text[8];
     (void)argument;
-    REQUIRE(hak_option_int(HAK_OPTION_MAGAZINE_BLOCKS) == 256);
+    REQUIRE(hak_option_int(HAK_OPTION_MAGAZINE_BLOCKS) == 1024);
     REQUIRE(hak_option_int(HAK_OPTION_STATS) == 0);
     hak_option_text(HAK_OPTION_STATS_FILE, text, sizeof text);
     REQUIRE(text[0] == '\0');
@@ -161,8 +161,8 @@ static void write_profile(void *argument) {
     REQUIRE(reads("profile", "lean") && reads("purge_delay_ms", "0"));
     REQUIRE(reads("magazine_bytes", "8K") && reads("magazine_blocks", "32"));
     REQUIRE(hak_option_write("profile", "balanced") == 0);
-    REQUIRE(reads("purge_delay_ms", "1000") && reads("magazine_bytes", "64K"));
-    REQUIRE(reads("magazine_blocks", "256"));
+    REQUIRE(reads("purge_delay_ms", "1000") && reads("magazine_bytes", "1M"));
+    REQUIRE(reads("magazine_blocks", "1024"));
 }
 
 static void test_profile_at_run_time(void **state) {

@@ -62,7 +62,7 @@ static void test_order(void **state) {
     const char *const nothing[] = {NULL};
     write_file("system", "");
     check(nothing, "");
-    assert_int_equal(number(id), 256);
+    assert_int_equal(number(id), 1024);
     write_file("system", "profile=lean\n");
     check(nothing, "");
     assert_int_equal(number(id), 32);
@@ -95,7 +95,7 @@ static void test_profile_of_the_strongest(void **state) {
     check(ENVIRONMENT("HAKMEM_PROFILE=speed"), "");
     assert_int_equal(number(HAK_OPTION_PROFILE), HAK_PROFILE_SPEED);
     assert_int_equal(number(HAK_OPTION_MAGAZINE_BLOCKS), 7);
-    assert_int_equal(number(HAK_OPTION_MAGAZINE_BYTES), 256 << 10);
+    assert_int_equal(number(HAK_OPTION_MAGAZINE_BYTES), 4 << 20);
     unlink("system");
 }
 

@@ -170,7 +170,7 @@ static void test_given_default_beats_profile(void **state) {
     assert_sets("profile=speed");
     hak_values_finish(&values);
     assert_int_equal(values.number[HAK_OPTION_PURGE_DELAY_MS], 1000);
-    assert_int_equal(values.number[HAK_OPTION_MAGAZINE_BLOCKS], 1024);
+    assert_int_equal(values.number[HAK_OPTION_MAGAZINE_BLOCKS], 2048);
 }
 
 int main(void) {

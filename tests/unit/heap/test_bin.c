@@ -77,10 +77,34 @@ static void test_batches_are_bounded(void **state) {
             hak_bin_push(heap, class, block);
             hak_bin_flush(heap, class, 0, UINT32_MAX);
         }
+        bool is_one = HAK_STRESS || class > HAK_SHARED_CLASSES;
         size_t most = 64 * MIB / hak_class_table[class].block_bytes;
-        assert_int_equal(heap->cold[class].capacity, HAK_STRESS ? 1 : capacity_of(most));
+        assert_int_equal(heap->cold[class].capacity, is_one ? 1 : capacity_of(most));
     }
     engine_check_span();
+}
+
+/* A program that needs many blocks of each size by turns gets no more than 16 of the largest
+ * magazines and, for each class, 64 KiB. */
+static void test_total(void **state) {
+    (void)state;
+    if (HAK_STRESS) return;
+    struct hak_heap *heap = engine_heap("fast");
+    size_t most = 0, total = 0;
+    for (unsigned class = 1; class <= HAK_SHARED_CLASSES; class ++) {
+        for (int i = 0; i < 12 * 4; i++) {
+            heap->cold[class].was_flushed = 1;
+            struct hak_block *block = engine_take(heap, class);
+            hak_bin_push(heap, class, block);
+            hak_bin_flush(heap, class, 0, UINT32_MAX);
+        }
+        size_t size = hak_class_table[class].block_bytes;
+        most += hak_min_size(MIB, 1024 * size);
+        total += heap->cold[class].capacity * size;
+        assert_true(heap->cold[class].capacity * size > hak_min_size(31 * KIB, 1000 * size));
+    }
+    assert_true(most > 40 * MIB);
+    assert_in_range(total, 15 * MIB, 16 * MIB + HAK_SHARED_CLASSES * 64 * KIB);
 }
 
 static void test_overflow(void **state) {
@@ -97,6 +121,10 @@ static void test_overflow(void **state) {
         unsigned after = length(heap, class);
         assert_true(after <= heap->cold[class].capacity);
         assert_true(before + 1 - after <= HAK_BATCH_MAX); /* H6 */
+        const struct hak_slot *top = heap->bin[class].top;
+        size_t newest = hak_min_size(after, heap->cold[class].capacity / 8);
+        for (size_t k = 0; k < newest; k++)
+            assert_ptr_equal(top[-(ptrdiff_t)k].block, block[i - k]);
     }
     engine_check_span();
 }
@@ -113,7 +141,7 @@ static void test_growth(void **state) {
         engine_take_all(heap, class, block, UNIT_COUNT(block));
         for (size_t i = 0; i < UNIT_COUNT(block); i++) hak_bin_push(heap, class, block[i]);
     }
-    assert_int_equal(heap->cold[class].capacity, 255);
+    assert_int_equal(heap->cold[class].capacity, 1023);
     assert_true(least < 256);
     for (int i = 0; i < 40 * (int)HAK_CLASSES; i++) hak_idle_look(heap);
     assert_int_equal(length(heap, class), 1); /* see idle_shrink */
@@ -311,6 +339,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         ISOLATED(test_sources),
         ISOLATED(test_batches_are_bounded),
+        ISOLATED(test_total),
         ISOLATED(test_overflow),
         ISOLATED(test_growth),
         ISOLATED(test_drift),
