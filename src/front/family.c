@@ -95,8 +95,10 @@ void hak_free_aligned_sized(void *block, size_t alignment, size_t size) {
 
 /* ---- Alignment ------------------------------------------------------------------------------- */
 
-static void *family_aligned(size_t alignment, size_t size) {
-    if (alignment <= HAK_MIN_ALIGN) return hak_fast_malloc(size);
+/* Up to HAK_SMALL_MAX a block of a multiple of the alignment has it (hak_class_of_aligned). */
+HAK_INLINE void *family_aligned(size_t alignment, size_t size) {
+    if (hak_likely(alignment <= HAK_SMALL_MAX && size <= HAK_SMALL_MAX))
+        return hak_fast_malloc(hak_align_up(size ? size : 1, alignment));
     bool zeroed;
     return hak_slow_allocate(size, alignment, &zeroed);
 }

@@ -32,8 +32,5 @@ const struct hak_class hak_class_table[HAK_CLASSES + 1] = {
 unsigned hak_class_of_aligned(size_t size, size_t alignment) {
     if (alignment > HAK_UNIT_BYTES) return 0;
     size = hak_align_up(size ? size : 1, alignment);
-    if (size > HAK_LARGE_MAX || size < alignment) return 0;
-    unsigned class = hak_class_of(size);
-    while (class <= HAK_CLASSES && hak_class_table[class].block_bytes & (alignment - 1)) class ++;
-    return class <= HAK_CLASSES ? class : 0;
+    return size > HAK_LARGE_MAX || size < alignment ? 0 : hak_class_of(size);
 }

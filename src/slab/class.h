@@ -39,8 +39,10 @@ HAK_INLINE unsigned hak_class_of(size_t size) {
     return 72 + (top - 15) * 4 + (unsigned)(last >> (top - 2)) - 4 + 1;
 }
 
-/* The smallest class for `size` whose blocks are all aligned to `alignment` (a power of two up to a
- * unit; slabs start at a unit, so the block size decides).  0: none. */
+/* The smallest class for `size` whose blocks are all aligned to `alignment`, a power of two up to a
+ * unit: that of `size` rounded up.  (Slabs start at a unit, so the block size decides.  Where the
+ * alignment is less than a step between sizes, it divides all of them; where it is not, all its
+ * multiples are sizes.)  0: none. */
 unsigned hak_class_of_aligned(size_t size, size_t alignment);
 
 #endif
