@@ -160,15 +160,18 @@ double bench_now(void) {
     return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
 }
 
-/* The number after `key` at the start of a line of `path`, or -1. */
-static long proc_number(const char *path, const char *key) {
-    char text[4096];
+static bool proc_read(const char *path, char *text, size_t size) {
     int file = open(path, O_RDONLY | O_CLOEXEC);
-    if (file < 0) return -1;
-    ssize_t length = read(file, text, sizeof text - 1);
+    if (file < 0) return false;
+    ssize_t length = read(file, text, size - 1);
     close(file);
-    if (length <= 0) return -1;
+    if (length <= 0) return false;
     text[length] = '\0';
+    return true;
+}
+
+/* The number after `key` at the start of a line, or -1. */
+static long number_after(const char *key, const char *text) {
     for (const char *line = text; line; line = strchr(line, '\n')) {
         line += *line == '\n';
         if (strncmp(line, key, strlen(key)) == 0) return strtol(line + strlen(key), NULL, 10);
@@ -176,19 +179,27 @@ static long proc_number(const char *path, const char *key) {
     return -1;
 }
 
-/* smaps_rollup walks the page tables.  statm and status read per-processor counters that some
- * kernels sum up only roughly (hundreds of KiB), so they are the second choice. */
-static long resident(const char *in_rollup, const char *in_status) {
-    long kib = proc_number("/proc/self/smaps_rollup", in_rollup);
-    return kib >= 0 ? kib : proc_number("/proc/self/status", in_status);
+/* What is resident, and of that, what is in no file.  smaps_rollup walks the page tables.  statm
+ * and status read per-processor counters that some kernels sum up only roughly (hundreds of KiB),
+ * so they are the second choice. */
+static void resident(long *all, long *anonymous) {
+    char text[4096] = "";
+    bool exact = proc_read("/proc/self/smaps_rollup", text, sizeof text);
+    if (!exact) proc_read("/proc/self/status", text, sizeof text);
+    *all = number_after(exact ? "Rss:" : "VmRSS:", text);
+    *anonymous = number_after(exact ? "Anonymous:" : "RssAnon:", text);
 }
 
 long bench_resident_kib(void) {
-    return resident("Rss:", "VmRSS:");
+    long all, anonymous;
+    resident(&all, &anonymous);
+    return all;
 }
 
 long bench_peak_kib(void) {
-    return proc_number("/proc/self/status", "VmHWM:");
+    char text[4096] = "";
+    proc_read("/proc/self/status", text, sizeof text);
+    return number_after("VmHWM:", text);
 }
 
 static long minor_faults(void) {
@@ -214,8 +225,7 @@ void bench_end(struct bench_run *run) {
     run->seconds += bench_now();
     run->cpu_seconds += cpu_now();
     run->faults += minor_faults();
-    run->resident_kib = bench_resident_kib();
-    run->anonymous_kib = resident("Anonymous:", "RssAnon:");
+    resident(&run->resident_kib, &run->anonymous_kib);
     run->peak_kib = bench_peak_kib();
 }
 

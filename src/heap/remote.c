@@ -30,12 +30,17 @@ static void remote_push(struct hak_heap *to, struct hak_parcel *parcel, struct h
                                                     memory_order_relaxed));
 }
 
+/* Can the link of a block in a chain be trusted?  In fast mode it is. */
+static inline bool remote_is_chained(const struct hak_block *block, uintptr_t mark) {
+    return !mark ||
+           (hak_block_is_sealed(block, mark) && (uintptr_t)block->next & HAK_REMOTE_IN_BLOCK);
+}
+
 /* The last block of a chain was linked to nothing; is that still so?  Its link is written once more
  * when the chain is pushed, which must not heal what a program has written over, nor touch a block
  * that is not on its way any more. */
 static bool remote_is_last(const struct hak_block *last, uintptr_t mark) {
-    return !mark ||
-           (hak_block_is_sealed(last, mark) && (uintptr_t)last->next == HAK_REMOTE_IN_BLOCK);
+    return !mark || (remote_is_chained(last, mark) && (uintptr_t)last->next == HAK_REMOTE_IN_BLOCK);
 }
 
 /* Sends what has been gathered. */
@@ -137,14 +142,12 @@ static inline bool remote_settle(struct hak_heap *heap, struct hak_block *block,
 /* The chain's first block, in no parcel; its link is followed only if it can be trusted. */
 static void remote_drain_block(struct hak_heap *heap, struct remote_load *load) {
     struct hak_block *block = (struct hak_block *)heap->pending;
-    uintptr_t link = (uintptr_t)block->next;
-    if (hak_unlikely(heap->mark &&
-                     !(hak_block_is_sealed(block, heap->mark) && link & HAK_REMOTE_IN_BLOCK))) {
+    if (hak_unlikely(!remote_is_chained(block, heap->mark))) {
         heap->pending = 0; /* given up, not followed */
         hak_bin_report_broken(hak_tag_class(hak_map_tag(block)), block);
         return;
     }
-    heap->pending = link - HAK_REMOTE_IN_BLOCK;
+    heap->pending = (uintptr_t)block->next - HAK_REMOTE_IN_BLOCK;
     load->drained++;
     load->bytes += hak_class_table[hak_tag_class(hak_map_tag(block))].block_bytes;
     if (!remote_settle(heap, block, load->slot, &load->own)) heap->pending = 0; /* may be in use */

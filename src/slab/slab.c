@@ -157,7 +157,8 @@ unsigned hak_slab_carve(struct hak_slab *slab, unsigned max, uintptr_t mark,
     /* relaxed: other threads judge their pointers by it (check/verify.c) */
     __atomic_store_n(&slab->carved, before + count, __ATOMIC_RELAXED);
     for (unsigned i = count; i; i--, offset += size) slot[i] = slab_slot(slab, used, offset);
-    for (unsigned i = mark && !slab->clean ? count : 0; i; i--) slot[i].block->seal = 0;
+    if (mark && !slab->clean)
+        for (unsigned i = count; i; i--) slot[i].block->seal = 0;
     return count;
 }
 
