@@ -196,6 +196,11 @@ enum hak_stats_format { HAK_STATS_TEXT, HAK_STATS_JSON };
 /* Writes all statistics to a file descriptor.  Allocates nothing.  Returns 0, or -1 with errno. */
 HAK_API int hak_stats_print(int fd, enum hak_stats_format format);
 
+/* Writes what each place in the program that allocates has asked for to a file, which `hakmem
+ * sites` shows with the names of the places.  In `path` %p stands for the process id.  The file is
+ * written whole or not at all.  Returns 0, or -1 with errno. */
+HAK_API int hak_sites_write(const char *path);
+
 /* ---- Options --------------------------------------------------------------------------------- */
 
 /* Reads or sets an option by its name (docs/reference/options.md, `hakmem options`). hak_option_get

@@ -62,6 +62,11 @@ HAK_INLINE unsigned hak_log2(size_t n) {
     return 63u - (unsigned)__builtin_clzll((unsigned long long)n);
 }
 
+/* Where the caller of this function goes on: the site of an allocation, in a function that the
+ * program calls, and in what is inlined into it.  To be used where it is needed, and not before: a
+ * call that needs none should not load it. */
+#define hak_call_site() __builtin_return_address(0)
+
 /* Keeps the compiler from moving a store across: a forked child, or a signal handler, sees the
  * owner's stores in this order (the processors this runs on keep it for a thread's own, and fork
  * copies what is visible). */

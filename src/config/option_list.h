@@ -25,6 +25,9 @@ HAK_OPTION(STATS_FORMAT, "stats_format", WORD, RUN, HAK_STATS_FORMAT_TEXT, 0, 1,
 HAK_OPTION(STATS_FILE, "stats_file", TEXT, START, 0, 0, 0, NULL,
            "where statistics go: empty for standard error, fd:N, or a file to append to (%p: the "
            "process id)")
+HAK_OPTION(SITES_FILE, "sites_file", TEXT, START, 0, 0, 0, NULL,
+           "the file that the table of call sites goes to at exit, for `hakmem sites` (%p: the "
+           "process id); empty: none")
 HAK_OPTION(SS_OS_STATS, "ss_os_stats", BOOL, RUN, 0, 0, 1, NULL,
            "write the counts of system calls at exit")
 HAK_OPTION(PURGE_DELAY_MS, "purge_delay_ms", INT, RUN, 1000, -1, 3600000, NULL,

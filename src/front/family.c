@@ -9,6 +9,7 @@
 #include "front/fast_path.h"
 #include "hakmem.h"
 #include "large/huge.h"
+#include "observe/site.h"
 #include "os/page.h"
 
 #include <errno.h>
@@ -27,7 +28,7 @@ void *hak_calloc(size_t count, size_t size) {
         return block ? memset(block, 0, total) : NULL;
     }
     bool zeroed;
-    void *block = hak_slow_allocate(total, HAK_MIN_ALIGN, &zeroed);
+    void *block = hak_slow_allocate(total, HAK_MIN_ALIGN, &zeroed, hak_call_site());
     if (block && !zeroed) memset(block, 0, total);
     return block;
 }
@@ -48,7 +49,7 @@ static void *family_realloc_foreign(void *pointer, size_t size) {
 }
 
 /* Without memory for a smaller block, the one that there is will do. */
-static void *family_move(void *block, size_t size, size_t keep) {
+HAK_INLINE void *family_move(void *block, size_t size, size_t keep) {
     void *moved = hak_fast_malloc(size);
     if (!moved) return size <= keep ? block : NULL;
     memcpy(moved, block, keep < size ? keep : size);
@@ -67,8 +68,12 @@ void *hak_realloc(void *block, size_t size) {
     if (size > PTRDIFF_MAX) return family_fail(ENOMEM);
     struct hak_superslab *huge = usable > HAK_LARGE_MAX ? hak_huge_of(block) : NULL;
     if (huge) {
+        size_t old = huge->huge_bytes;
         huge = hak_huge_resize(huge, size);
-        if (huge) return huge->base;
+        if (huge) {
+            hak_site_resized_huge(huge, old);
+            return huge->base;
+        }
     }
     /* A block that is at most twice too large stays: moving it would cost more than it frees. */
     if (size <= usable && size >= usable / 2) return block;
@@ -100,7 +105,7 @@ HAK_INLINE void *family_aligned(size_t alignment, size_t size) {
     if (hak_likely(alignment <= HAK_SMALL_MAX && size <= HAK_SMALL_MAX))
         return hak_fast_malloc(hak_align_up(size ? size : 1, alignment));
     bool zeroed;
-    return hak_slow_allocate(size, alignment, &zeroed);
+    return hak_slow_allocate(size, alignment, &zeroed, hak_call_site());
 }
 
 void *hak_aligned_alloc(size_t alignment, size_t size) {

@@ -41,7 +41,7 @@ HAK_INLINE void *hak_fast_malloc(size_t size) {
             return block;
         }
     }
-    return hak_slow_malloc(size);
+    return hak_slow_malloc(size, hak_call_site());
 }
 
 /* Checked mode: is what is said to be the heap's own block one that is in use?  *at is set to its

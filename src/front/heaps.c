@@ -9,6 +9,7 @@
 #include "heap/remote.h"
 #include "heap/thread_heap.h"
 #include "large/huge.h"
+#include "observe/site.h"
 #include "policy/release.h"
 
 #include <errno.h>
@@ -24,15 +25,22 @@ struct hak_heap *hak_heap_new(void) {
 }
 
 static void *heaps_try(struct hak_heap *heap, unsigned class, size_t size, size_t alignment,
-                       bool *zeroed) {
-    if (class) return hak_locked_take(heap, class, zeroed);
+                       bool *zeroed, const void *site) {
+    if (class) {
+        struct hak_block *block = hak_locked_take(heap, class, zeroed);
+        if (block && class > HAK_SHARED_CLASSES)
+            hak_site_took(NULL, block, hak_map_class(block), site);
+        return block;
+    }
     struct hak_superslab *huge = hak_huge_alloc(size, alignment, zeroed);
     if (!huge) return NULL;
+    hak_site_took_huge(huge, site);
     hak_locked_adopt_huge(heap, huge);
     return huge->base;
 }
 
-static void *heaps_allocate(struct hak_heap *heap, size_t size, size_t alignment, bool *zeroed) {
+static void *heaps_allocate(struct hak_heap *heap, size_t size, size_t alignment, bool *zeroed,
+                            const void *site) {
     unsigned class = 0;
     if (size > PTRDIFF_MAX) {
         errno = ENOMEM;
@@ -40,10 +48,10 @@ static void *heaps_allocate(struct hak_heap *heap, size_t size, size_t alignment
     }
     if (alignment > HAK_MIN_ALIGN) class = hak_class_of_aligned(size, alignment);
     else if (size <= HAK_LARGE_MAX) class = hak_class_of(size);
-    void *block = heaps_try(heap, class, size, alignment, zeroed);
+    void *block = heaps_try(heap, class, size, alignment, zeroed, site);
     if (!block) { /* what is free in the wrong place may be what is missing */
         hak_release_all();
-        block = heaps_try(heap, class, size, alignment, zeroed);
+        block = heaps_try(heap, class, size, alignment, zeroed, site);
     }
     if (!block) errno = ENOMEM;
     return block;
@@ -51,7 +59,7 @@ static void *heaps_allocate(struct hak_heap *heap, size_t size, size_t alignment
 
 void *hak_heap_malloc(struct hak_heap *heap, size_t size) {
     bool zeroed;
-    return heaps_allocate(heap, size, HAK_MIN_ALIGN, &zeroed);
+    return heaps_allocate(heap, size, HAK_MIN_ALIGN, &zeroed, hak_call_site());
 }
 
 void *hak_heap_calloc(struct hak_heap *heap, size_t count, size_t size) {
@@ -61,7 +69,7 @@ void *hak_heap_calloc(struct hak_heap *heap, size_t count, size_t size) {
         errno = ENOMEM;
         return NULL;
     }
-    void *block = heaps_allocate(heap, total, HAK_MIN_ALIGN, &zeroed);
+    void *block = heaps_allocate(heap, total, HAK_MIN_ALIGN, &zeroed, hak_call_site());
     if (block && !zeroed) memset(block, 0, total);
     return block;
 }
@@ -72,11 +80,16 @@ void *hak_heap_aligned_alloc(struct hak_heap *heap, size_t alignment, size_t siz
         errno = EINVAL;
         return NULL;
     }
-    return heaps_allocate(heap, size, alignment, &zeroed);
+    return heaps_allocate(heap, size, alignment, &zeroed, hak_call_site());
+}
+
+static void heaps_free_huge(struct hak_superslab *huge) {
+    hak_site_freed_huge(huge);
+    hak_huge_free(huge);
 }
 
 void hak_heap_destroy(struct hak_heap *heap) {
-    if (heap) hak_locked_destroy(heap, hak_huge_free);
+    if (heap) hak_locked_destroy(heap, heaps_free_huge);
 }
 
 /* ---- Giving memory back ---------------------------------------------------------------------- */

@@ -19,6 +19,7 @@
 #include "heap/remote.h"
 #include "heap/thread_heap.h"
 #include "large/huge.h"
+#include "observe/site.h"
 #include "os/report.h"
 #include "os/thread.h"
 #include "policy/release.h"
@@ -73,30 +74,52 @@ static void *slow_fail(void) {
     return NULL;
 }
 
-static void *slow_huge(size_t size, size_t alignment, bool *zeroed) {
+static void *slow_huge(size_t size, size_t alignment, bool *zeroed, const void *site) {
     struct hak_superslab *huge = hak_huge_alloc(size, alignment, zeroed);
     if (!huge) {
         hak_release_all(); /* what is free in the wrong place may be what is missing */
         huge = hak_huge_alloc(size, alignment, zeroed);
     }
-    return huge ? huge->base : slow_fail();
+    if (!huge) return slow_fail();
+    hak_site_took_huge(huge, site);
+    return huge->base;
 }
 
-static void *slow_take(struct hak_tls *tls, unsigned class, bool *zeroed) {
-    if (!slow_ready_to_take(tls)) return hak_fallback_take(class, zeroed);
-    struct hak_heap *heap = hak_heap_enter(tls);
-    struct hak_block *block = hak_bin_take(heap, class, zeroed);
+static struct hak_block *slow_refill(struct hak_heap *heap, unsigned class, bool *zeroed,
+                                     const void *site) {
+    struct hak_block *block = hak_bin_refill(heap, class, zeroed);
     if (hak_unlikely(!block)) { /* as in slow_huge */
         hak_idle_shrink_all(heap);
         hak_release_all();
         block = hak_bin_take(heap, class, zeroed);
     }
+    if (block && class <= HAK_SHARED_CLASSES)
+        hak_site_refilled(site, class, hak_heap_bin_count(heap, class) + 1);
+    else if (block) hak_site_took(heap, block, hak_map_class(block), site);
+    return block;
+}
+
+/* From the heap of the thread, which is READY. */
+HAK_INLINE void *slow_take_own(struct hak_tls *tls, unsigned class, bool *zeroed,
+                               const void *site) {
+    struct hak_heap *heap = hak_heap_enter(tls);
+    struct hak_block *block = hak_bin_pop(heap, class);
+    *zeroed = false;
+    if (hak_unlikely(!block)) block = slow_refill(heap, class, zeroed, site);
+    else if (class > HAK_SHARED_CLASSES) hak_site_took(heap, block, class, site);
     slow_tick(heap);
     hak_heap_leave(tls);
     return block;
 }
 
-void *hak_slow_allocate(size_t size, size_t alignment, bool *zeroed) {
+static void *slow_take(struct hak_tls *tls, unsigned class, bool *zeroed, const void *site) {
+    if (slow_ready_to_take(tls)) return slow_take_own(tls, class, zeroed, site);
+    struct hak_block *block = hak_fallback_take(class, zeroed);
+    if (block && class > HAK_SHARED_CLASSES) hak_site_took(NULL, block, hak_map_class(block), site);
+    return block;
+}
+
+void *hak_slow_allocate(size_t size, size_t alignment, bool *zeroed, const void *site) {
     struct hak_tls *tls = &hak_tls;
     if (size > PTRDIFF_MAX || alignment > PTRDIFF_MAX) return slow_fail();
     unsigned class = 0;
@@ -104,16 +127,21 @@ void *hak_slow_allocate(size_t size, size_t alignment, bool *zeroed) {
     else if (size <= HAK_LARGE_MAX) class = hak_class_of(size);
     if (!class) {
         slow_ready(tls); /* options and fork detection, also in a thread that never asks for less */
-        return slow_huge(size, alignment, zeroed);
+        return slow_huge(size, alignment, zeroed, site);
     }
-    void *block = slow_take(tls, class, zeroed);
+    void *block = slow_take(tls, class, zeroed, site);
     return block ? block : slow_fail();
 }
 
 /* Not small, or its bin is empty, or the thread is not ready. */
-void *hak_slow_malloc(size_t size) {
+void *hak_slow_malloc(size_t size, const void *site) {
     bool zeroed;
-    return hak_slow_allocate(size, HAK_MIN_ALIGN, &zeroed);
+    struct hak_tls *tls = &hak_tls;
+    if (hak_likely(tls->state == HAK_TLS_READY && size <= HAK_LARGE_MAX)) {
+        void *block = slow_take_own(tls, hak_class_of(size), &zeroed, site);
+        return hak_likely(block != NULL) ? block : slow_fail();
+    }
+    return hak_slow_allocate(size, HAK_MIN_ALIGN, &zeroed, site);
 }
 
 /* ---- Free ------------------------------------------------------------------------------------ */
@@ -122,23 +150,27 @@ void *hak_slow_malloc(size_t size) {
  * full, or of a class above HAK_FAST_CLASSES; the call must be seen to be at work. */
 static __attribute__((noinline)) void slow_push(struct hak_tls *tls, uint64_t class_words,
                                                 struct hak_block *block) {
+    unsigned class = (unsigned)class_words / 2;
     if (hak_unlikely(tls->state != HAK_TLS_READY)) {
         /* A handler, inside hak_tls_close or slow_gather. */
         if (tls->heap->mark) { /* in use until it is drained, like what others send */
             hak_remote_note_shared(tls->heap);
             hak_used_flip(hak_used_find(block));
         }
+        if (class > HAK_SHARED_CLASSES) hak_site_freed(NULL, block, class);
         hak_remote_free_now(block, hak_map_tag(block));
         return;
     }
     struct hak_heap *heap = hak_heap_enter(tls);
-    hak_bin_push(heap, (unsigned)class_words / 2, block);
+    if (class > HAK_SHARED_CLASSES) hak_site_freed(heap, block, class);
+    hak_bin_push(heap, class, block);
     slow_tick(heap);
     hak_heap_leave(tls);
 }
 
 /* Another heap's block, or a call that can't work on its own heap now. */
 static void slow_send(struct hak_tls *tls, struct hak_block *block, uint32_t tag, bool ready) {
+    if (hak_tag_class(tag) > HAK_SHARED_CLASSES) hak_site_freed(NULL, block, hak_tag_class(tag));
     if (!ready) {
         hak_remote_free_now(block, tag);
         return;
@@ -156,6 +188,7 @@ static void slow_release_huge(void *pointer, const char *function) {
         hak_verify_fail(function, pointer, &finding);
         return;
     }
+    hak_site_freed_huge(huge);
     hak_locked_drop_huge(huge);
     hak_huge_free(huge);
 }
@@ -236,6 +269,7 @@ static __attribute__((noinline)) void slow_free_rest(void *pointer, uint32_t tag
 HAK_INLINE bool slow_may_gather(const struct hak_heap *heap, const struct hak_outbox *box,
                                 const struct hak_block *block, const struct hak_map *map,
                                 uint32_t tag) {
+    if (hak_tag_class(tag) > HAK_SHARED_CLASSES) return false; /* its site is to be told */
     if (heap->mark) return slow_remote_in_use(box->to, block, map);
     return !((uintptr_t)block >> HAK_ADDRESS_BITS) && !hak_bin_may_borrow(heap, hak_tag_class(tag));
 }
@@ -261,18 +295,33 @@ HAK_INLINE bool slow_gather(struct hak_tls *tls, struct hak_block *block, const 
     return gather;
 }
 
+/* A larger block of the thread's own, or a pointer to none into a slab of its own. */
+static __attribute__((noinline)) void slow_free_own(struct hak_tls *tls, struct hak_block *block,
+                                                    const struct hak_map *map, uint32_t tag) {
+    unsigned class = hak_tag_class(tag);
+    uint64_t *used = NULL;
+    if (tls->heap->mark && hak_unlikely(!hak_fast_unuse(tls->heap, block, map, &used))) {
+        hak_slow_release(block, tag, "free");
+        return;
+    }
+    struct hak_heap *heap = hak_heap_enter(tls);
+    if (class > HAK_SHARED_CLASSES) hak_site_freed(heap, block, class);
+    if (hak_unlikely(!hak_bin_try_push(&heap->bin[class], block, used)))
+        hak_bin_push(heap, class, block);
+    slow_tick(heap);
+    hak_heap_leave(tls);
+}
+
 void hak_slow_free(void *pointer) {
     struct hak_tls *tls = &hak_tls;
     const struct hak_map *map = hak_map_moved((uintptr_t)pointer);
     uint32_t tag = hak_leaf_tag(&map->zero, pointer), difference = tag ^ tls->tag;
     if (hak_tag_owner(difference)) {
         if (!slow_gather(tls, pointer, map, tag)) slow_free_rest(pointer, tag);
-    } else if (difference > HAK_TAG_CHECKED) {
-        hak_slow_release(pointer, tag, "free"); /* a larger block of the thread's own, or none */
-    } else if (tag) {
-        slow_push(tls, difference, pointer); /* the same in fast mode */
+    } else if (hak_likely(tls->tag && tls->state == HAK_TLS_READY)) {
+        slow_free_own(tls, pointer, map, tag);
     } else {
-        slow_free_rest(pointer, tag); /* without a tag, while the doors are closed */
+        slow_free_rest(pointer, tag); /* the doors are closed, or being closed */
     }
 }
 
@@ -324,7 +373,9 @@ bool hak_slow_resize(void *block, size_t size) {
         return false;
     }
     struct hak_heap *heap = hak_heap_enter(tls);
-    bool resized = hak_slab_resize(hak_slab_of(block), hak_class_of(size));
+    unsigned class = hak_class_of(size);
+    bool resized = hak_slab_resize(hak_slab_of(block), class);
+    if (resized) hak_site_resized(block, hak_tag_class(tag), class);
     slow_tick(heap);
     hak_heap_leave(tls);
     return resized;

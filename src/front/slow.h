@@ -13,8 +13,8 @@
 /* Reads the options and gives the thread a heap, as its first allocation would. */
 void hak_slow_start(void);
 
-/* malloc, when the hot path can't. */
-void *hak_slow_malloc(size_t size);
+/* malloc, when the hot path can't.  `site`: who has called it (observe/site.h). */
+void *hak_slow_malloc(size_t size, const void *site);
 
 /* free, when the hot path can't. */
 void hak_slow_free(void *pointer);
@@ -28,7 +28,7 @@ void hak_slow_overflow(void *pointer, uint64_t difference);
 
 /* The general allocation: `alignment` a power of two.  *zeroed: the block reads as zeros.  NULL
  * with errno ENOMEM. */
-void *hak_slow_allocate(size_t size, size_t alignment, bool *zeroed);
+void *hak_slow_allocate(size_t size, size_t alignment, bool *zeroed, const void *site);
 
 /* The general free of a pointer into a unit with `tag`, naming the function in messages. */
 void hak_slow_release(void *pointer, uint32_t tag, const char *function);

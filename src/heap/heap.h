@@ -126,6 +126,7 @@ struct hak_heap {
     struct hak_parcel *parcels; /* its own empty ones: heap/parcel.h */
     uint32_t parcels_made;
     struct hak_slot *spare_slots[HAK_SLOTS_SIZES]; /* heap/slots.h */
+    struct hak_site_cells *sites;                  /* observe/site.h; NULL: none were needed yet */
 
     _Alignas(HAK_CACHE_LINE) _Atomic uintptr_t inbox; /* atomic: pushed by anyone, heap/remote.c */
     _Atomic size_t inbox_bytes;            /* atomic, relaxed, an estimate: of inbox and pending */

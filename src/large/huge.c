@@ -19,7 +19,7 @@ static size_t huge_slots(size_t bytes) {
 
 static void huge_begin(struct hak_superslab *huge, size_t bytes, unsigned slots) {
     huge->huge_bytes = bytes;
-    huge->huge_slots = slots;
+    huge->huge_slots = (uint16_t)slots;
     atomic_store_explicit(&huge->kind, HAK_SUPERSLAB_HUGE, memory_order_relaxed);
     for (unsigned i = 1; i < slots; i++) {
         atomic_store_explicit(&huge[i].kind, HAK_SUPERSLAB_TAIL, memory_order_relaxed);
@@ -111,6 +111,8 @@ static struct hak_superslab *huge_move(struct hak_superslab *huge, size_t bytes)
         return NULL; /* otherwise the target's address space is lost (P4) */
     }
     to->huge_heap = NULL;
+    to->born_ms = huge->born_ms;
+    to->site = huge->site;
     huge_begin(to, bytes, 0);
     if (in_region)
         hak_region_release(huge, huge->huge_slots); /* its pages are gone: clean as it was */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * openat(2), read(2), write(2), close(2), fcntl(2), and the guard against SIGPIPE.
+ * openat(2), read(2), write(2), close(2), renameat2(2), unlinkat(2), fcntl(2), and the guard
+ * against SIGPIPE.
  */
 #include "os/file.h"
 
@@ -23,6 +24,19 @@ int hak_file_open_append(const char *path) {
     return (int)hak_syscall4(SYS_openat, AT_FDCWD, (long)path,
                              O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK,
                              0666);
+}
+
+int hak_file_create(const char *path) {
+    return (int)hak_syscall4(SYS_openat, AT_FDCWD, (long)path,
+                             O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOCTTY, 0666);
+}
+
+int hak_file_rename(const char *from, const char *to) {
+    return (int)hak_syscall5(SYS_renameat2, AT_FDCWD, (long)from, AT_FDCWD, (long)to, 0);
+}
+
+int hak_file_remove(const char *path) {
+    return (int)hak_syscall3(SYS_unlinkat, AT_FDCWD, (long)path, 0);
 }
 
 void hak_file_close(int fd) {

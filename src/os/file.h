@@ -16,6 +16,14 @@
  * wait for the other end of a pipe.  Returns it, or -errno. */
 int hak_file_open_read(const char *path);
 int hak_file_open_append(const char *path);
+
+/* Makes a file to write to, of which there is none yet.  Returns its descriptor, or -errno. */
+int hak_file_create(const char *path);
+
+/* Gives a file another's name, whose own it replaces; removes a file.  Return 0 or -errno. */
+int hak_file_rename(const char *from, const char *to);
+int hak_file_remove(const char *path);
+
 void hak_file_close(int fd);
 
 /* Reads at most `size` bytes.  Returns how many, 0 at the end, or -errno (never -EINTR). */

@@ -41,8 +41,7 @@ void hak_writer_init(struct hak_writer *writer, int fd) {
     writer->used = 0;
 }
 
-/* Puts the process id for each %p.  False: it does not fit. */
-static bool writer_expand_path(const char *name, char *out, size_t size) {
+bool hak_writer_expand(const char *name, char *out, size_t size) {
     size_t used = 0;
     for (; *name != '\0'; name++) {
         char one[24] = {*name, '\0'};
@@ -80,7 +79,7 @@ int hak_writer_open(struct hak_writer *writer, const char *where) {
         return writer->fd >= 0 && hak_file_is_open(writer->fd) ? 0 : -EBADF;
     }
     char path[WRITER_PATH_BYTES];
-    if (!writer_expand_path(where, path, sizeof path)) return -ENAMETOOLONG;
+    if (!hak_writer_expand(where, path, sizeof path)) return -ENAMETOOLONG;
     hak_writer_init(writer, hak_file_open_append(path));
     writer->opened = true;
     return writer->fd >= 0 ? 0 : writer->fd;

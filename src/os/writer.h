@@ -30,6 +30,9 @@ void hak_writer_init(struct hak_writer *writer, int fd);
  * Returns 0 or -errno; call hak_writer_finish after success only. */
 int hak_writer_open(struct hak_writer *writer, const char *where);
 
+/* Puts the process id for each %p of a file's name, and % for each %%.  False: it does not fit. */
+bool hak_writer_expand(const char *name, char *out, size_t size);
+
 void hak_writer_printf(struct hak_writer *writer, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 

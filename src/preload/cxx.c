@@ -26,13 +26,13 @@ WEAK void _ZSt17__throw_bad_allocv(void);
 WEAK void _ZNSt3__117__throw_bad_allocEv(void);
 
 /* [new.delete.single]: call the new-handler until there is memory or no handler. */
-static void *cxx_retry(size_t size, size_t alignment) {
+static void *cxx_retry(size_t size, size_t alignment, const void *site) {
     for (;;) {
         cxx_handler handler = _ZSt15get_new_handlerv ? _ZSt15get_new_handlerv() : NULL;
         if (!handler) return NULL;
         handler();
         bool zeroed;
-        void *block = hak_slow_allocate(size, alignment, &zeroed);
+        void *block = hak_slow_allocate(size, alignment, &zeroed, site);
         if (block) return block;
     }
 }
@@ -43,26 +43,26 @@ static void cxx_throw(size_t size) {
     hak_die("operator new(%zu): out of memory, and no C++ runtime to throw std::bad_alloc", size);
 }
 
-static __attribute__((noinline)) void *cxx_failed(size_t size, size_t alignment) {
-    void *block = cxx_retry(size, alignment);
+static __attribute__((noinline)) void *cxx_failed(size_t size, size_t alignment, const void *site) {
+    void *block = cxx_retry(size, alignment, site);
     if (!block) cxx_throw(size);
     return block;
 }
 
 HAK_INLINE void *cxx_new(size_t size) {
     void *block = hak_fast_malloc(size);
-    return hak_likely(block != NULL) ? block : cxx_failed(size, HAK_MIN_ALIGN);
+    return hak_likely(block != NULL) ? block : cxx_failed(size, HAK_MIN_ALIGN, hak_call_site());
 }
 
-static void *cxx_aligned(size_t size, size_t alignment) {
+static void *cxx_aligned(size_t size, size_t alignment, const void *site) {
     bool zeroed;
     if (!hak_is_power_of_two(alignment)) return NULL;
-    return hak_slow_allocate(size, alignment, &zeroed);
+    return hak_slow_allocate(size, alignment, &zeroed, site);
 }
 
-static void *cxx_new_aligned(size_t size, size_t alignment) {
-    void *block = cxx_aligned(size, alignment);
-    return block ? block : cxx_failed(size, alignment);
+static void *cxx_new_aligned(size_t size, size_t alignment, const void *site) {
+    void *block = cxx_aligned(size, alignment, site);
+    return block ? block : cxx_failed(size, alignment, site);
 }
 
 /* The C++ runtime's own nothrow forms call operator new, which is ours, and catch what it throws: C
@@ -73,19 +73,20 @@ static void *cxx_runtimes(const char *form) {
     return dlsym ? dlsym(RTLD_NEXT, form) : NULL;
 }
 
-static void *cxx_nothrow(const char *form, size_t size, const void *tag) {
+HAK_INLINE void *cxx_nothrow(const char *form, size_t size, const void *tag) {
     void *block = hak_fast_malloc(size);
     if (hak_likely(block != NULL)) return block;
     void *next = cxx_runtimes(form);
-    if (!next) return cxx_retry(size, HAK_MIN_ALIGN);
+    if (!next) return cxx_retry(size, HAK_MIN_ALIGN, hak_call_site());
     return ((void *(*)(size_t, const void *))next)(size, tag);
 }
 
-static void *cxx_nothrow_aligned(const char *form, size_t size, size_t alignment, const void *tag) {
-    void *block = cxx_aligned(size, alignment);
+static void *cxx_nothrow_aligned(const char *form, size_t size, size_t alignment, const void *tag,
+                                 const void *site) {
+    void *block = cxx_aligned(size, alignment, site);
     if (block) return block;
     void *next = cxx_runtimes(form);
-    if (!next) return cxx_retry(size, alignment);
+    if (!next) return cxx_retry(size, alignment, site);
     return ((void *(*)(size_t, size_t, const void *))next)(size, alignment, tag);
 }
 
@@ -98,10 +99,10 @@ EXPORT void *_Znam(size_t size) {
 }
 /* (size_t, std::align_val_t) */
 EXPORT void *_ZnwmSt11align_val_t(size_t size, size_t alignment) {
-    return cxx_new_aligned(size, alignment);
+    return cxx_new_aligned(size, alignment, hak_call_site());
 }
 EXPORT void *_ZnamSt11align_val_t(size_t size, size_t alignment) {
-    return cxx_new_aligned(size, alignment);
+    return cxx_new_aligned(size, alignment, hak_call_site());
 }
 /* (size_t, std::nothrow_t const &) */
 EXPORT void *_ZnwmRKSt9nothrow_t(size_t size, const void *tag) {
@@ -112,10 +113,12 @@ EXPORT void *_ZnamRKSt9nothrow_t(size_t size, const void *tag) {
 }
 /* (size_t, std::align_val_t, std::nothrow_t const &) */
 EXPORT void *_ZnwmSt11align_val_tRKSt9nothrow_t(size_t size, size_t alignment, const void *tag) {
-    return cxx_nothrow_aligned("_ZnwmSt11align_val_tRKSt9nothrow_t", size, alignment, tag);
+    return cxx_nothrow_aligned("_ZnwmSt11align_val_tRKSt9nothrow_t", size, alignment, tag,
+                               hak_call_site());
 }
 EXPORT void *_ZnamSt11align_val_tRKSt9nothrow_t(size_t size, size_t alignment, const void *tag) {
-    return cxx_nothrow_aligned("_ZnamSt11align_val_tRKSt9nothrow_t", size, alignment, tag);
+    return cxx_nothrow_aligned("_ZnamSt11align_val_tRKSt9nothrow_t", size, alignment, tag,
+                               hak_call_site());
 }
 
 /* operator delete(void *), delete[], with nothrow, with alignment */

@@ -13,6 +13,7 @@
 #include "front/slow.h"
 #include "hakmem.h"
 #include "observe/print.h"
+#include "observe/site_file.h"
 #include "os/report.h"
 
 #include <dlfcn.h>
@@ -80,4 +81,5 @@ __attribute__((constructor)) static void preload_start(void) {
 
 __attribute__((destructor)) static void preload_end(void) {
     hak_print_at_exit();
+    hak_site_file_at_exit();
 }

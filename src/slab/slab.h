@@ -51,7 +51,14 @@ struct hak_slab {
     bool listed;            /* owner: in the heap's list of partial slabs */
     bool clean;             /* const while in use: units were zero when it was made */
     /* owner: by block; those from `carved` on mean nothing */
-    _Alignas(HAK_CACHE_LINE) uint64_t free[HAK_FREE_WORDS];
+    _Alignas(HAK_CACHE_LINE) union {
+        uint64_t free[HAK_FREE_WORDS];
+        struct { /* in slabs with one block, whose bit is in the first word; by whoever has it */
+            uint64_t free;
+            uint32_t born_ms; /* when it was handed out, if that was looked at; 0: it was not */
+            uint16_t site;    /* who has asked for it: observe/site.h */
+        } one;
+    };
 };
 
 _Static_assert(sizeof(struct hak_slab) == sizeof(struct hak_unit),

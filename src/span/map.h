@@ -118,6 +118,11 @@ HAK_INLINE unsigned hak_tag_class(uint32_t tag) {
     return (tag & HAK_TAG_CLASS_MASK) >> 1;
 }
 
+/* The class of the block at an address. */
+HAK_INLINE unsigned hak_map_class(const void *block) {
+    return hak_tag_class(hak_map_tag(block));
+}
+
 /* Makes sure that leaves exist for [start, start + bytes).  False: no memory for a leaf. */
 bool hak_map_cover(const void *start, size_t bytes);
 

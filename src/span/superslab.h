@@ -54,16 +54,19 @@ struct hak_meta {
 struct hak_superslab {
     _Atomic uint32_t free_units;  /* atomic: set = free; all clear unless in pieces */
     _Atomic uint32_t dirty_units; /* atomic: set = may be resident and not zero */
-    _Atomic uint32_t kind;      /* atomic: enum hak_superslab_kind, for diagnosis and statistics */
-    _Atomic uint32_t seen_ms;   /* atomic: when a purge first saw what is dirty; 0: not yet */
-    struct hak_region *region;  /* const */
-    char *base;                 /* const while the region is mapped */
-    size_t huge_bytes;          /* owner: size of the huge block that starts here */
-    uint16_t slot;              /* const: index in the region */
-    bool cut;                   /* owner: was in pieces since its meta was purged */
-    uint32_t huge_slots;        /* owner: superslabs of that block; 0: a mapping of its own */
-    struct hak_heap *huge_heap; /* owner: the first-class heap it belongs to, or NULL */
-    struct hak_meta *meta;      /* const: records and bits are of the claimed units' owners */
+    _Atomic uint32_t seen_ms;     /* atomic: when a purge first saw what is dirty; 0: not yet */
+    _Atomic uint8_t kind;      /* atomic: enum hak_superslab_kind, for diagnosis and statistics */
+    bool cut;                  /* owner: was in pieces since its meta was purged */
+    uint16_t slot;             /* const: index in the region */
+    struct hak_region *region; /* const */
+    char *base;                /* const while the region is mapped */
+    struct hak_meta *meta;     /* const: records and bits are of the claimed units' owners */
+    /* Of the huge block that starts here.  owner: */
+    size_t huge_bytes;          /* its size */
+    struct hak_heap *huge_heap; /* the first-class heap it belongs to, or NULL */
+    uint32_t born_ms;           /* when it was handed out */
+    uint16_t site;              /* who has asked for it: observe/site.h */
+    uint16_t huge_slots;        /* its superslabs; 0: it is a mapping of its own */
 };
 
 _Static_assert(sizeof(struct hak_superslab) <= HAK_CACHE_LINE,

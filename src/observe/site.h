@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Call sites: which places in the program allocate, how much, and for how long.
+ *
+ * A site is the address where a call to malloc or one of its family returns to.  Blocks above 32
+ * KiB are counted one by one, and know their site until they are freed.  For smaller ones the site
+ * is looked at when a bin is empty, and counts for all blocks that are fetched then, as if it had
+ * asked for each: over many refills that tells what each site has asked for, and a hit costs
+ * nothing.
+ *
+ * A heap counts its large blocks in cells, and adds what is in a cell to the site at each of the
+ * first 16 calls, then at every 16th, and from 1024 on at every 64th.  So of each thread and size
+ * up to 63 large blocks of a site are not counted yet, and none if there were few.  At those calls
+ * the time is looked at, too: of these blocks it is known how long they lived, or how long it was
+ * until the next one was asked for.
+ *
+ * Of a first-class heap, blocks up to 32 KiB are not counted, and those above that are destroyed
+ * with the heap count as never freed.
+ *
+ * The table has places for HAK_SITES - 1 sites; what finds none is counted for site 0.
+ *
+ * Concurrency: hak_site_took and hak_site_freed with a heap are for its owner, inside its slow path
+ * (H5); everything else is callable from anywhere, takes no lock.  A site is entered by one
+ * compare-and-swap and never leaves.  Two threads may enter one at once; then one of the two places
+ * stays empty, or, rarely, both are in use: readers add up what has the same address.
+ */
+#ifndef HAK_OBSERVE_SITE_H
+#define HAK_OBSERVE_SITE_H
+
+#include "base/base.h"
+#include "base/counter.h"
+#include "heap/heap.h"
+#include "slab/slab.h"
+
+#define HAK_SITES      4096u
+#define HAK_SITE_SIZES 16u /* powers of two: up to 64 KiB, ..., the last for all above 1 GiB */
+#define HAK_SITE_TIMES 12u /* powers of four of a ms: less than 1, ..., the last from 2^20 ms on */
+
+/* What a site is told to have asked for above 32 KiB.  atomic, relaxed: all */
+struct hak_site_large {
+    hak_count_t taken[HAK_SITE_SIZES]; /* blocks, by their size */
+    hak_count_t taken_bytes, freed, freed_bytes;
+    hak_count_t elsewhere; /* of those freed: by a thread that does not own the block */
+    hak_count_t resized;   /* made larger or smaller without being copied */
+    hak_count_t
+        life[HAK_SITE_TIMES]; /* blocks of which the time was looked at, by how long they lived */
+    hak_count_t gap[HAK_SITE_TIMES]; /* by the time from then to the next one of that size */
+};
+
+struct hak_site {
+    _Atomic uintptr_t address;              /* atomic, set once: where the call returns to */
+    hak_count_t blocks, bytes;              /* atomic, relaxed, estimates: up to 32 KiB */
+    _Atomic(struct hak_site_large *) large; /* atomic, set once; NULL: nothing above 32 KiB */
+};
+
+extern struct hak_site hak_site_table[HAK_SITES];
+
+/* For who reads the table from outside the process, by this symbol: `hakmem sites PID`. */
+struct hak_site_root {
+    char magic[24];       /* HAK_SITE_ROOT_MAGIC */
+    uint32_t site_bytes;  /* sizeof(struct hak_site) */
+    uint32_t large_bytes; /* sizeof(struct hak_site_large) */
+    const struct hak_site *table;
+    const _Atomic uint32_t *used; /* entries given out; may exceed HAK_SITES */
+};
+#define HAK_SITE_ROOT_MAGIC "hakmem sites in memory 1"
+extern const struct hak_site_root hak_site_root;
+
+/* The number of entries of the table that may be in use. */
+uint32_t hak_site_count(void);
+
+/* A bin of `heap` was empty: `blocks` of a class up to 32 KiB have been fetched for the site. */
+void hak_site_refilled(const void *address, unsigned class, uint32_t blocks);
+
+/* What a heap has counted of one key and not added yet: `batch` less `left` calls. */
+struct hak_site_cell {
+    uint64_t key;
+    uint16_t site;
+    uint16_t calls; /* all that it has counted, up to UINT16_MAX */
+    uint8_t left;   /* calls up to the one at which they are added */
+    uint8_t batch;
+};
+
+#define HAK_SITE_CELLS_SHIFT 5
+
+struct hak_site_cells {
+    struct hak_site_cell taken[1u << HAK_SITE_CELLS_SHIFT]; /* by address and class */
+    struct hak_site_cell freed[1u << HAK_SITE_CELLS_SHIFT]; /* by site and class */
+    /* when the last block of `taken` whose time is looked at was freed; 0: it was not */
+    uint32_t freed_ms[1u << HAK_SITE_CELLS_SHIFT];
+};
+
+#define HAK_SITE_KEY_SHIFT 56
+
+HAK_INLINE uint64_t hak_site_key(uint64_t address_or_site, unsigned class) {
+    return address_or_site | (uint64_t) class << HAK_SITE_KEY_SHIFT;
+}
+
+HAK_INLINE unsigned hak_site_cell_of(uint64_t key) {
+    return (unsigned)(key * 0x9E3779B97F4A7C15u >> (64 - HAK_SITE_CELLS_SHIFT));
+}
+
+/* The slab that begins with a block. */
+HAK_INLINE struct hak_slab *hak_site_slab(const void *block) {
+    unsigned unit = ((uintptr_t)block >> HAK_UNIT_SHIFT) & (HAK_SUPERSLAB_UNITS - 1);
+    return hak_slab_at(hak_map_superslab(block), unit);
+}
+
+/* Whatever the cell does not just count. */
+void hak_site_took_slow(struct hak_heap *heap, struct hak_slab *slab, unsigned class,
+                        const void *address);
+void hak_site_freed_slow(struct hak_heap *heap, struct hak_slab *slab, unsigned class);
+
+/* A block above 32 KiB, of a class, is given to a site; or comes back.  heap: the calling thread's,
+ * if it owns the block; NULL otherwise. */
+HAK_INLINE void hak_site_took(struct hak_heap *heap, void *block, unsigned class,
+                              const void *address) {
+    struct hak_slab *slab = hak_site_slab(block);
+    if (hak_likely(heap && heap->sites)) {
+        uint64_t key = hak_site_key((uintptr_t)address, class);
+        struct hak_site_cell *cell = &heap->sites->taken[hak_site_cell_of(key)];
+        if (hak_likely(cell->key == key && --cell->left)) {
+            slab->one.born_ms = 0;
+            slab->one.site = cell->site;
+            return;
+        }
+    }
+    hak_site_took_slow(heap, slab, class, address);
+}
+
+HAK_INLINE void hak_site_freed(struct hak_heap *heap, void *block, unsigned class) {
+    struct hak_slab *slab = hak_site_slab(block);
+    if (hak_likely(heap && heap->sites && !slab->one.born_ms)) {
+        uint64_t key = hak_site_key(slab->one.site, class);
+        struct hak_site_cell *cell = &heap->sites->freed[hak_site_cell_of(key)];
+        if (hak_likely(cell->key == key && --cell->left)) return;
+    }
+    hak_site_freed_slow(heap, slab, class);
+}
+
+/* A block whose class is changed where it is, by its owner. */
+void hak_site_resized(void *block, unsigned from_class, unsigned to_class);
+
+/* The same for a huge block of so many bytes. */
+void hak_site_took_huge(struct hak_superslab *huge, const void *address);
+void hak_site_freed_huge(struct hak_superslab *huge);
+void hak_site_resized_huge(struct hak_superslab *huge, size_t from_bytes);
+
+#endif

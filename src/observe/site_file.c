@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Writes the table of sites.  Header: observe/site_file.h.
+ */
+#include "observe/site_file.h"
+
+#include "config/option.h"
+#include "hakmem.h"
+#include "observe/site.h"
+#include "os/file.h"
+#include "os/report.h"
+#include "os/whole.h"
+
+#include <errno.h>
+#include <string.h>
+
+static unsigned long file_count(const hak_count_t *count) {
+    return (unsigned long)hak_counter_read(count);
+}
+
+/* "name=1,2,3", without the zeros at the end; nothing if all are zero. */
+static void file_list(struct hak_writer *out, const char *name, const hak_count_t *counts,
+                      unsigned count) {
+    while (count && !file_count(&counts[count - 1])) count--;
+    for (unsigned i = 0; i < count; i++)
+        hak_writer_printf(out, i ? "%s%lu" : " %s=%lu", i ? "," : name, file_count(&counts[i]));
+}
+
+static void file_large(struct hak_writer *out, struct hak_site_large *large) {
+    hak_writer_printf(out, " taken_bytes=%lu freed=%lu freed_bytes=%lu elsewhere=%lu resized=%lu",
+                      file_count(&large->taken_bytes), file_count(&large->freed),
+                      file_count(&large->freed_bytes), file_count(&large->elsewhere),
+                      file_count(&large->resized));
+    file_list(out, "taken", large->taken, HAK_SITE_SIZES);
+    file_list(out, "life", large->life, HAK_SITE_TIMES);
+    file_list(out, "gap", large->gap, HAK_SITE_TIMES);
+}
+
+static void file_site(struct hak_writer *out, struct hak_site *site) {
+    unsigned long address = atomic_load_explicit(&site->address, memory_order_relaxed);
+    struct hak_site_large *large = atomic_load_explicit(&site->large, memory_order_acquire);
+    unsigned long blocks = file_count(&site->blocks);
+    if (!blocks && !large) return;
+    hak_writer_printf(out, "site %lx blocks=%lu bytes=%lu", address, blocks,
+                      file_count(&site->bytes));
+    if (large) file_large(out, large);
+    hak_writer_printf(out, "\n");
+}
+
+/* A line of /proc/self/maps, if it is of a file. */
+static void file_map_line(struct hak_writer *out, const char *line) {
+    if (strchr(line, '/')) hak_writer_printf(out, "map %s\n", line);
+}
+
+/* Without /proc the names of the sites can't be found, but their numbers are there. */
+static void file_maps(struct hak_writer *out) {
+    char text[HAK_WHOLE_PATH_BYTES + 256];
+    size_t used = 0;
+    int fd = hak_file_open_read("/proc/self/maps");
+    if (fd < 0) return;
+    for (;;) {
+        long count = hak_file_read(fd, text + used, sizeof text - 1 - used);
+        if (count <= 0) break;
+        used += (size_t)count;
+        text[used] = '\0';
+        char *line = text, *end;
+        while ((end = strchr(line, '\n')) != NULL) {
+            *end = '\0';
+            file_map_line(out, line);
+            line = end + 1;
+        }
+        used -= (size_t)(line - text);
+        if (used == sizeof text - 1) used = 0; /* a longer line: what is left of it is none */
+        memmove(text, line, used);
+    }
+    hak_file_close(fd);
+}
+
+static int file_write(const char *path) {
+    struct hak_whole file;
+    int result = hak_whole_open(&file, path);
+    if (result < 0) return result;
+    struct hak_writer *out = &file.writer;
+    hak_writer_printf(out, "%s\n", HAK_SITE_FILE_MAGIC);
+    uint32_t count = hak_site_count();
+    for (uint32_t i = 0; i < count; i++) file_site(out, &hak_site_table[i]);
+    file_maps(out);
+    hak_writer_printf(out, "end\n");
+    return hak_whole_close(&file, 0);
+}
+
+int hak_sites_write(const char *path) {
+    int result = path && *path ? file_write(path) : -EINVAL;
+    if (result < 0) errno = -result;
+    return result < 0 ? -1 : 0;
+}
+
+void hak_site_file_at_exit(void) {
+    char path[HAK_OPTION_TEXT_BYTES];
+    hak_option_text(HAK_OPTION_SITES_FILE, path, sizeof path);
+    if (!*path) return;
+    int result = file_write(path);
+    if (result < 0)
+        hak_report("the table of call sites can't be written to %s: error %d", path, -result);
+}
