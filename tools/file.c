@@ -1,7 +1,8 @@
-/* SPDX-License-Identifier: MIT */
+/* SPDX-License-Identifier: MIT
+ *
+ * Header: file.h.
+ */
 #include "file.h"
-
-#include "compare.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -10,7 +11,7 @@
 #include <unistd.h>
 
 static bool file_problem(struct file *file, int error) {
-    fprintf(stderr, "hakmem compare: %s: %s\n", file->path, strerror(error));
+    fprintf(stderr, "%s: %s: %s\n", program_invocation_name, file->path, strerror(error));
     free(file->temporary);
     return false;
 }
@@ -23,7 +24,10 @@ bool file_open(struct file *file, const char *path) {
         file->out = fopen(path, "we");
         return file->out != NULL || file_problem(file, errno);
     }
-    file->temporary = compare_text("%s.XXXXXX", path);
+    if (asprintf(&file->temporary, "%s.XXXXXX", path) < 0) {
+        file->temporary = NULL;
+        return file_problem(file, ENOMEM);
+    }
     const int fd = mkstemp(file->temporary);
     if (fd < 0) return file_problem(file, errno);
     const mode_t mask = umask(0);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * A file that is there whole or not at all: written beside its place, and moved there at the end.
+ * A file that a command writes, there whole or not at all: written beside its place, and moved
+ * there at the end.  A pipe or a device is written to as it is.
  */
 #ifndef HAK_TOOLS_FILE_H
 #define HAK_TOOLS_FILE_H

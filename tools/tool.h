@@ -7,6 +7,8 @@
  *   options.c  hakmem options             version.c  hakmem version
  *   library.c  where libhakmem.so is      program.c  can the program be served?
  *   probe.c    does the preload take?         compare/   hakmem compare
+ *   file.c     a file, whole or not at all    sites/     hakmem sites
+ *   json.c     a text as JSON
  */
 #ifndef HAK_TOOLS_TOOL_H
 #define HAK_TOOLS_TOOL_H
@@ -33,6 +35,7 @@ int run_command(int argc, char **argv);
 int options_command(int argc, char **argv);
 int version_command(int argc, char **argv);
 int compare_command(int argc, char **argv); /* compare/command.c */
+int sites_command(int argc, char **argv);   /* sites/command.c */
 
 /* The path of this command. */
 bool library_self(char *out, size_t size);

@@ -4,24 +4,13 @@
  */
 #include "compare.h"
 
-#include "file.h"
+#include "../file.h"
+#include "../json.h"
 
 #include <sys/utsname.h>
 #include <unistd.h>
 
 #define JSON_VERSION 1
-
-/* Bytes that are not UTF-8 stay as they are: a command line is what it is. */
-static void json_text(FILE *out, const char *text) {
-    fputc('"', out);
-    for (; *text != '\0'; text++) {
-        const unsigned char letter = (unsigned char)*text;
-        if (letter == '"' || letter == '\\') fprintf(out, "\\%c", letter);
-        else if (letter < 0x20) fprintf(out, "\\u%04x", letter);
-        else fputc(letter, out);
-    }
-    fputc('"', out);
-}
 
 static void json_texts(FILE *out, char **texts) {
     fputc('[', out);

@@ -5,7 +5,7 @@
  */
 #include "compare.h"
 
-#include "file.h"
+#include "../file.h"
 
 #include <string.h>
 #include <sys/utsname.h>
