@@ -96,7 +96,7 @@ def larson(threads):
     return Row(
         name,
         "larson",
-        f"5 8 1000 1000 100 4141 {threads}",
+        f"2 8 1000 1000 100 4141 {threads}",
         short,
         (SPEED, PEAK, SYSCALL_RATE),  # it runs for a time, so calls alone say nothing
         quick_runs=2,  # a second each, and no less
@@ -115,7 +115,7 @@ def churn(together):
     return simple(
         f"churn, {together} threads",
         "churn",
-        f"50000 {together}",
+        f"25000 {together}",
         f"5000 {together}",
         SYSCALL_RATE,
         traced=f"2000 {together}",
@@ -125,7 +125,7 @@ def churn(together):
 def handoff(name, shape, producers, consumers, others=""):
     """others: seed, min, max and depth, where they are not the program's own."""
     ends = f"{shape} {producers} {consumers}"
-    full, quick = (f"{ends} {blocks} {others}".rstrip() for blocks in (10000000, 1000000))
+    full, quick = (f"{ends} {blocks} {others}".rstrip() for blocks in (4000000, 1000000))
     return simple(f"handoff {name}", "handoff", full, quick)
 
 
@@ -140,7 +140,7 @@ def lifetimes(threads):
 
 
 def latency(threads):
-    """Each thread's operations take the same time, however many there are."""
+    """A thread's operations take longer where there are more threads than processors."""
     metrics = tuple(
         Metric(f"{call}_{quantile}", "ns")
         for call in ("malloc", "free")
@@ -149,7 +149,7 @@ def latency(threads):
     return Row(
         f"latency, {threads} thread{'s' if threads > 1 else ''}",
         "latency",
-        f"{threads} 5000000",
+        f"{threads} {20000000 // max(threads, 4)}",
         f"{threads} 1000000",
         metrics,
     )
@@ -159,7 +159,7 @@ def orders(order, call):
     return simple(
         f"{call}, freed {order}",
         "orders",
-        f"{order} {call} 10000 1000",
+        f"{order} {call} 10000 500",
         f"{order} {call} 10000 200",
         instructions=f"{order} {call} 10000 50",
     )
@@ -197,8 +197,8 @@ ROWS = (
     latency(1),
     latency(2),
     latency(8),
-    simple("sharing, active", "sharing", "active 2 5000 100000", "active 2 500 100000"),
-    simple("sharing, passive", "sharing", "passive 2 5000 100000", "passive 2 500 100000"),
+    simple("sharing, active", "sharing", "active 2 2500 100000", "active 2 500 100000"),
+    simple("sharing, passive", "sharing", "passive 2 2500 100000", "passive 2 500 100000"),
     churn(2),
     churn(64),
     orders("lifo", "malloc"),
@@ -209,7 +209,7 @@ ROWS = (
     grow("vector", "10000", "2000", "500"),
     grow("string", "20000 16 8192", "4000 16 8192", "1000 16 8192"),
     grow("shrink", "1000000 16 65536", "200000 16 65536", "50000 16 65536"),
-    simple("bleeding", "bleeding", "100 65536", "100 8192", SPREAD, instructions="100 4096"),
+    simple("bleeding", "bleeding", "100 32768", "100 8192", SPREAD, instructions="100 4096"),
     battle(1000000),
     battle(5000000),
     scenario("json"),
