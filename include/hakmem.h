@@ -173,6 +173,15 @@ struct hak_stats {
     uint64_t os_madvise_dontneed, os_madvise_free, os_madvise_hugepage, os_madvise_nohugepage;
     uint64_t os_mmap_failed, os_munmap_failed, os_mremap_failed, os_mprotect_failed,
         os_madvise_failed;
+
+    /* Freed huge blocks that are kept for the next call of their site. */
+    uint64_t bigcache_hits;    /* blocks taken from there                                  */
+    uint64_t bigcache_misses;  /* huge blocks that were asked for, and were not there       */
+    uint64_t bigcache_puts;    /* blocks put there                                          */
+    uint64_t bigcache_refused; /* ... for which there was no place                          */
+    uint64_t bigcache_expired; /* given up because their time was over                      */
+    uint64_t bigcache_evicted; /* given up for others, or by hak_collect                    */
+    uint64_t bigcache_bytes;   /* there now; part of free_dirty                             */
 };
 
 /* Fills in *stats.  Set .version and .size first: an older caller gets the fields that it knows.

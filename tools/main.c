@@ -19,7 +19,7 @@ struct command {
 static const struct command commands[] = {
     {"run", run_command},         {"compare", compare_command},
 #ifdef HAKMEM_HAVE_DWFL
-    {"sites", sites_command},
+    {"sites", sites_command},     {"learn", learn_command},
 #endif
     {"options", options_command}, {"version", version_command},
 };
@@ -32,6 +32,7 @@ static const char main_doc[] =
     "  run       run a program on hakmem\n"
     "  compare   run a program on hakmem and on other allocators, and compare\n"
     "  sites     show which places in a program allocate\n"
+    "  learn     run a program and keep what hakmem learns of it\n"
     "  options   list the options and profiles\n"
     "  version   print the version\n"
     "\n"
@@ -63,7 +64,7 @@ static error_t main_parse(int key, char *argument, struct argp_state *state) {
         state->next = state->argc;
         return 0;
     case ARGP_KEY_NO_ARGS:
-        argp_error(state, "a command is needed: run, compare, sites, options or version");
+        argp_error(state, "a command is needed: run, compare, sites, learn, options or version");
         return 0;
     default:
         (void)argument;

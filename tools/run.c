@@ -7,6 +7,10 @@
  */
 #include "tool.h"
 
+#ifdef HAKMEM_HAVE_DWFL
+#include "sites/sites.h"
+#endif
+
 #include "config/values.h"
 
 #include <argp.h>
@@ -19,6 +23,7 @@
 
 struct run_request {
     const char *library; /* NULL: to be found */
+    const char *policy;  /* a file, or NULL */
     char **program;      /* its arguments from 0, ended by NULL */
 };
 
@@ -27,13 +32,16 @@ enum run_key {
     RUN_KEY_STATS = 's',
     RUN_KEY_SET = 'o',
     RUN_KEY_CHECK = 'c',
-    RUN_KEY_LIB = 'l'
+    RUN_KEY_LIB = 'l',
+    RUN_KEY_POLICY = 'P'
 };
 
 static const struct argp_option run_options[] = {
     {"profile", RUN_KEY_PROFILE, "PROFILE", 0, "speed, balanced, lean or learn", 0},
     {"stats", RUN_KEY_STATS, NULL, 0, "Write statistics to standard error at exit", 0},
     {"check", RUN_KEY_CHECK, "MODE", 0, "fast or checked", 0},
+    {"policy", RUN_KEY_POLICY, "FILE", 0, "Go by what `hakmem learn' has learned of the program",
+     0},
     {"set", RUN_KEY_SET, "OPTION=VALUE", 0,
      "Set any option; `hakmem options' lists them. May be given several times", 0},
     {"lib", RUN_KEY_LIB, "PATH", 0,
@@ -87,6 +95,9 @@ static error_t run_parse(int key, char *argument, struct argp_state *state) {
     case RUN_KEY_SET:
         run_set_pair(argument);
         return 0;
+    case RUN_KEY_POLICY:
+        request->policy = argument;
+        return 0;
     case RUN_KEY_LIB:
         request->library = argument;
         return 0;
@@ -105,6 +116,22 @@ static char *run_preload(const char *library) {
                           (old[length] == '\0' || old[length] == ':' || old[length] == ' ');
     if (is_first) return strdup(old);
     return asprintf(&preload, "%s:%s", library, old) < 0 ? NULL : preload;
+}
+
+/* The file under its absolute name, as the program may go to another folder. */
+static bool run_take_policy(const char *policy, const char *program) {
+    char path[PATH_MAX];
+    if (realpath(policy, path) == NULL) {
+        fprintf(stderr, "hakmem run: %s: %s\n", policy, strerror(errno));
+        return false;
+    }
+#ifdef HAKMEM_HAVE_DWFL
+    if (!policy_check(path, program)) return false;
+#else
+    (void)program;
+#endif
+    run_set("--policy", hak_slice_of("policy_file"), hak_slice_of(path));
+    return true;
 }
 
 static int run_execute(char **program) {
@@ -138,9 +165,12 @@ int run_command(int argc, char **argv) {
         return TOOL_EXIT_RUN;
     }
     free(preload);
-    if (program_find(request.program[0], path, sizeof path) &&
-        program_refuses(path, why, sizeof why)) {
+    const bool found = program_find(request.program[0], path, sizeof path);
+    if (found && program_refuses(path, why, sizeof why)) {
         fprintf(stderr, "hakmem run: warning: %s: hakmem does not serve it\n", why);
+    }
+    if (request.policy != NULL && !run_take_policy(request.policy, found ? path : NULL)) {
+        return TOOL_EXIT_RUN;
     }
     return run_execute(request.program);
 }

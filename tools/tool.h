@@ -36,6 +36,7 @@ int options_command(int argc, char **argv);
 int version_command(int argc, char **argv);
 int compare_command(int argc, char **argv); /* compare/command.c */
 int sites_command(int argc, char **argv);   /* sites/command.c */
+int learn_command(int argc, char **argv);   /* sites/learn.c */
 
 /* The path of this command. */
 bool library_self(char *out, size_t size);

@@ -15,9 +15,10 @@
 #define HAK_CONFIG_CONF_H
 
 #include "config/values.h"
+#include "os/lines.h"
 
 /* One more than the longest line. */
-#define HAK_CONF_LINE_BYTES 1024
+#define HAK_CONF_LINE_BYTES HAK_LINES_BYTES
 
 /* A file is read up to here: the first malloc must not wait for an endless one. */
 #define HAK_CONF_FILE_BYTES_MAX (256u << 10)

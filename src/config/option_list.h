@@ -32,6 +32,10 @@ HAK_OPTION(SS_OS_STATS, "ss_os_stats", BOOL, RUN, 0, 0, 1, NULL,
            "write the counts of system calls at exit")
 HAK_OPTION(PURGE_DELAY_MS, "purge_delay_ms", INT, RUN, 1000, -1, 3600000, NULL,
            "milliseconds that free memory is kept before it goes back to the system; -1: for ever")
+HAK_OPTION(LEARN, "learn", BOOL, RUN, 0, 0, 1, NULL,
+           "learn for each call site how long its freed blocks above 1 MiB are kept")
+HAK_OPTION(POLICY_FILE, "policy_file", TEXT, START, 0, 0, 0, NULL,
+           "what `hakmem learn` has learned in another run: kept to, or with `learn` begun with")
 HAK_OPTION(MAGAZINE_BYTES, "magazine_bytes", SIZE, RUN, 1 << 20, 0, 64 << 20, NULL,
            "most bytes of free blocks that a thread keeps in one size class")
 HAK_OPTION(MAGAZINE_BLOCKS, "magazine_blocks", INT, RUN, 1024, 1, 2048, NULL,

@@ -68,7 +68,7 @@ int hak_table_nearest(struct hak_slice name);
 void hak_table_variable(enum hak_option_id id, char *out);
 
 /* Text options are numbered from 0 among themselves. */
-#define HAK_OPTION_TEXT_COUNT 2
+#define HAK_OPTION_TEXT_COUNT 3
 unsigned hak_table_text_index(enum hak_option_id id);
 
 #endif

@@ -8,7 +8,7 @@
 #include "config/option.h"
 #include "front/fast_path.h"
 #include "hakmem.h"
-#include "large/huge.h"
+#include "large/cached.h"
 #include "observe/site.h"
 #include "os/page.h"
 
@@ -27,7 +27,7 @@ void *hak_calloc(size_t count, size_t size) {
         void *block = hak_fast_malloc(total);
         return block ? memset(block, 0, total) : NULL;
     }
-    bool zeroed;
+    bool zeroed = true;
     void *block = hak_slow_allocate(total, HAK_MIN_ALIGN, &zeroed, hak_call_site());
     if (block && !zeroed) memset(block, 0, total);
     return block;
@@ -72,6 +72,7 @@ void *hak_realloc(void *block, size_t size) {
         huge = hak_huge_resize(huge, size);
         if (huge) {
             hak_site_resized_huge(huge, old);
+            hak_cached_resized(old, huge->huge_bytes);
             return huge->base;
         }
     }
@@ -100,30 +101,22 @@ void hak_free_aligned_sized(void *block, size_t alignment, size_t size) {
 
 /* ---- Alignment ------------------------------------------------------------------------------- */
 
-/* Up to HAK_SMALL_MAX a block of a multiple of the alignment has it (hak_class_of_aligned). */
-HAK_INLINE void *family_aligned(size_t alignment, size_t size) {
-    if (hak_likely(alignment <= HAK_SMALL_MAX && size <= HAK_SMALL_MAX))
-        return hak_fast_malloc(hak_align_up(size ? size : 1, alignment));
-    bool zeroed;
-    return hak_slow_allocate(size, alignment, &zeroed, hak_call_site());
-}
-
 void *hak_aligned_alloc(size_t alignment, size_t size) {
     if (!hak_is_power_of_two(alignment)) return family_fail(EINVAL);
-    return family_aligned(alignment, size);
+    return hak_fast_aligned(alignment, size);
 }
 
 void *hak_memalign(size_t alignment, size_t size) {
     if (alignment > SIZE_MAX / 2 + 1) return family_fail(EINVAL);
     size_t power = HAK_MIN_ALIGN;
     while (power < alignment) power *= 2; /* as glibc: rounded up to a power of two */
-    return family_aligned(power, size);
+    return hak_fast_aligned(power, size);
 }
 
 int hak_posix_memalign(void **out, size_t alignment, size_t size) {
     if (!hak_is_power_of_two(alignment) || alignment % sizeof(void *)) return EINVAL;
     int saved = errno;
-    void *block = family_aligned(alignment, size);
+    void *block = hak_fast_aligned(alignment, size);
     errno = saved;
     if (!block) return ENOMEM;
     *out = block;
@@ -131,13 +124,13 @@ int hak_posix_memalign(void **out, size_t alignment, size_t size) {
 }
 
 void *hak_valloc(size_t size) {
-    return family_aligned(hak_page_bytes(), size);
+    return hak_fast_aligned(hak_page_bytes(), size);
 }
 
 void *hak_pvalloc(size_t size) {
     size_t page = hak_page_bytes();
     if (size > PTRDIFF_MAX - page) return family_fail(ENOMEM);
-    return family_aligned(page, hak_align_up(size ? size : 1, page));
+    return hak_fast_aligned(page, hak_align_up(size ? size : 1, page));
 }
 
 /* ---- Sizes ----------------------------------------------------------------------------------- */
@@ -157,5 +150,5 @@ size_t hak_usable_size(const void *block) {
 
 size_t hak_good_size(size_t size) {
     if (size <= HAK_LARGE_MAX) return hak_class_table[hak_class_of(size)].block_bytes;
-    return size > PTRDIFF_MAX ? size : hak_align_up(size, hak_page_bytes());
+    return size > PTRDIFF_MAX ? size : hak_cached_round(size);
 }

@@ -44,6 +44,15 @@ HAK_INLINE void *hak_fast_malloc(size_t size) {
     return hak_slow_malloc(size, hak_call_site());
 }
 
+/* alignment: a power of two.  Up to HAK_SMALL_MAX a block of a multiple of the alignment has it
+ * (hak_class_of_aligned). */
+HAK_INLINE void *hak_fast_aligned(size_t alignment, size_t size) {
+    if (hak_likely(alignment <= HAK_SMALL_MAX && size <= HAK_SMALL_MAX))
+        return hak_fast_malloc(hak_align_up(size ? size : 1, alignment));
+    bool zeroed = false;
+    return hak_slow_allocate(size, alignment, &zeroed, hak_call_site());
+}
+
 /* Checked mode: is what is said to be the heap's own block one that is in use?  *at is set to its
  * allocated bit.  A block that another thread has freed keeps its bit until it is drained, but is
  * sealed: that is looked at only in heaps that share blocks, as its line may be cold. */

@@ -8,7 +8,7 @@
 #include "heap/locked.h"
 #include "heap/remote.h"
 #include "heap/thread_heap.h"
-#include "large/huge.h"
+#include "large/cached.h"
 #include "observe/site.h"
 #include "policy/release.h"
 
@@ -32,9 +32,9 @@ static void *heaps_try(struct hak_heap *heap, unsigned class, size_t size, size_
             hak_site_took(NULL, block, hak_map_class(block), site);
         return block;
     }
-    struct hak_superslab *huge = hak_huge_alloc(size, alignment, zeroed);
+    struct hak_superslab *huge = hak_cached_alloc(size, alignment, hak_site_find(site), zeroed);
     if (!huge) return NULL;
-    hak_site_took_huge(huge, site);
+    hak_site_took_huge(huge);
     hak_locked_adopt_huge(heap, huge);
     return huge->base;
 }
@@ -48,9 +48,11 @@ static void *heaps_allocate(struct hak_heap *heap, size_t size, size_t alignment
     }
     if (alignment > HAK_MIN_ALIGN) class = hak_class_of_aligned(size, alignment);
     else if (size <= HAK_LARGE_MAX) class = hak_class_of(size);
+    bool zeros = *zeroed;
     void *block = heaps_try(heap, class, size, alignment, zeroed, site);
     if (!block) { /* what is free in the wrong place may be what is missing */
         hak_release_all();
+        *zeroed = zeros;
         block = heaps_try(heap, class, size, alignment, zeroed, site);
     }
     if (!block) errno = ENOMEM;
@@ -58,13 +60,13 @@ static void *heaps_allocate(struct hak_heap *heap, size_t size, size_t alignment
 }
 
 void *hak_heap_malloc(struct hak_heap *heap, size_t size) {
-    bool zeroed;
+    bool zeroed = false;
     return heaps_allocate(heap, size, HAK_MIN_ALIGN, &zeroed, hak_call_site());
 }
 
 void *hak_heap_calloc(struct hak_heap *heap, size_t count, size_t size) {
     size_t total;
-    bool zeroed;
+    bool zeroed = true;
     if (__builtin_mul_overflow(count, size, &total)) {
         errno = ENOMEM;
         return NULL;
@@ -75,7 +77,7 @@ void *hak_heap_calloc(struct hak_heap *heap, size_t count, size_t size) {
 }
 
 void *hak_heap_aligned_alloc(struct hak_heap *heap, size_t alignment, size_t size) {
-    bool zeroed;
+    bool zeroed = false;
     if (!hak_is_power_of_two(alignment)) {
         errno = EINVAL;
         return NULL;
@@ -85,7 +87,7 @@ void *hak_heap_aligned_alloc(struct hak_heap *heap, size_t alignment, size_t siz
 
 static void heaps_free_huge(struct hak_superslab *huge) {
     hak_site_freed_huge(huge);
-    hak_huge_free(huge);
+    hak_cached_free(huge, 0, 0);
 }
 
 void hak_heap_destroy(struct hak_heap *heap) {

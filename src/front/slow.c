@@ -18,11 +18,13 @@
 #include "heap/registry.h"
 #include "heap/remote.h"
 #include "heap/thread_heap.h"
-#include "large/huge.h"
+#include "large/cached.h"
 #include "observe/site.h"
 #include "os/report.h"
 #include "os/thread.h"
+#include "policy/keep.h"
 #include "policy/release.h"
+#include "policy/taught.h"
 #include "slab/used.h"
 
 #include <errno.h>
@@ -36,6 +38,7 @@ static HAK_COLD bool slow_attach(struct hak_tls *tls) {
     int saved = errno;
     hak_report_start();
     hak_option_init();
+    hak_taught_load();
     bool attached = hak_thread_heap_attach(tls);
     errno = saved;
     return attached;
@@ -75,13 +78,16 @@ static void *slow_fail(void) {
 }
 
 static void *slow_huge(size_t size, size_t alignment, bool *zeroed, const void *site) {
-    struct hak_superslab *huge = hak_huge_alloc(size, alignment, zeroed);
+    uint16_t number = hak_site_find(site);
+    bool zeros = *zeroed;
+    struct hak_superslab *huge = hak_cached_alloc(size, alignment, number, zeroed);
     if (!huge) {
         hak_release_all(); /* what is free in the wrong place may be what is missing */
-        huge = hak_huge_alloc(size, alignment, zeroed);
+        *zeroed = zeros;
+        huge = hak_cached_alloc(size, alignment, number, zeroed);
     }
     if (!huge) return slow_fail();
-    hak_site_took_huge(huge, site);
+    hak_keep_taken(number, hak_site_took_huge(huge));
     return huge->base;
 }
 
@@ -135,7 +141,7 @@ void *hak_slow_allocate(size_t size, size_t alignment, bool *zeroed, const void 
 
 /* Not small, or its bin is empty, or the thread is not ready. */
 void *hak_slow_malloc(size_t size, const void *site) {
-    bool zeroed;
+    bool zeroed = false;
     struct hak_tls *tls = &hak_tls;
     if (hak_likely(tls->state == HAK_TLS_READY && size <= HAK_LARGE_MAX)) {
         void *block = slow_take_own(tls, hak_class_of(size), &zeroed, site);
@@ -188,9 +194,10 @@ static void slow_release_huge(void *pointer, const char *function) {
         hak_verify_fail(function, pointer, &finding);
         return;
     }
-    hak_site_freed_huge(huge);
+    uint32_t now = hak_site_freed_huge(huge);
     hak_locked_drop_huge(huge);
-    hak_huge_free(huge);
+    hak_cached_free(huge, now, hak_keep_freed(huge->site, huge->huge_bytes, now));
+    hak_cached_expire(now);
 }
 
 static void slow_release_bad(void *pointer, const struct hak_finding *finding,

@@ -26,8 +26,8 @@ void hak_slow_free_sized(void *pointer, size_t size, const char *function);
  * `difference` is that between the tags of the block's unit and the thread. */
 void hak_slow_overflow(void *pointer, uint64_t difference);
 
-/* The general allocation: `alignment` a power of two.  *zeroed: the block reads as zeros.  NULL
- * with errno ENOMEM. */
+/* The general allocation: `alignment` a power of two.  *zeroed, in: zeros are wanted, if they
+ * cost nothing; out: the block reads as zeros.  NULL with errno ENOMEM. */
 void *hak_slow_allocate(size_t size, size_t alignment, bool *zeroed, const void *site);
 
 /* The general free of a pointer into a unit with `tag`, naming the function in messages. */

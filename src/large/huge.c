@@ -10,11 +10,13 @@
 #include "span/map.h"
 #include "span/region.h"
 
-/* Up to here a block is taken from a region. */
+/* A block in a region has so many: of up to 4 MiB each fits where another one was. */
+#define HUGE_SLOTS_MIN 2u
 #define HUGE_SLOTS_MAX 16u
 
 static size_t huge_slots(size_t bytes) {
-    return (bytes + HAK_SUPERSLAB_BYTES - 1) >> HAK_SUPERSLAB_SHIFT;
+    size_t slots = (bytes + HAK_SUPERSLAB_BYTES - 1) >> HAK_SUPERSLAB_SHIFT;
+    return hak_max_size(slots, HUGE_SLOTS_MIN);
 }
 
 static void huge_begin(struct hak_superslab *huge, size_t bytes, unsigned slots) {
@@ -66,15 +68,33 @@ struct hak_superslab *hak_huge_alloc(size_t size, size_t alignment, bool *zeroed
     return huge;
 }
 
-void hak_huge_free(struct hak_superslab *huge) {
+void hak_huge_hide(struct hak_superslab *huge) {
     hak_counter_add(&hak_counters.huge_frees, 1);
     hak_map_set_tags(huge->base, 1, 0);
-    if (huge->huge_slots) {
-        huge_soil(huge, huge->huge_bytes);
-        hak_region_release(huge, huge->huge_slots);
+    if (huge->huge_slots) huge_soil(huge, huge->huge_bytes);
+    atomic_store_explicit(&huge->kind, HAK_SUPERSLAB_HIDDEN, memory_order_relaxed);
+}
+
+void hak_huge_show(struct hak_superslab *huge, size_t bytes) {
+    hak_counter_add(&hak_counters.huge_allocs, 1);
+    huge->huge_bytes = bytes;
+    atomic_store_explicit(&huge->kind, HAK_SUPERSLAB_HUGE, memory_order_relaxed);
+    hak_map_set_tags(huge->base, 1, HAK_TAG_HUGE);
+}
+
+void hak_huge_drop(struct hak_superslab *huge, bool purge) {
+    if (!huge->huge_slots) {
+        hak_region_unmap_dedicated(huge);
         return;
     }
-    hak_region_unmap_dedicated(huge);
+    uint64_t slots = hak_bits_run(huge->slot, huge->huge_slots);
+    hak_region_release(huge, huge->huge_slots);
+    if (purge) hak_region_purge_slots(huge->region, slots);
+}
+
+void hak_huge_free(struct hak_superslab *huge) {
+    hak_huge_hide(huge);
+    hak_huge_drop(huge, false);
 }
 
 static struct hak_superslab *huge_resize_in_region(struct hak_superslab *huge, size_t bytes) {

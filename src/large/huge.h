@@ -21,6 +21,13 @@ struct hak_superslab *hak_huge_alloc(size_t size, size_t alignment, bool *zeroed
 
 void hak_huge_free(struct hak_superslab *huge);
 
+/* Frees a block, but keeps its place; gives it out again, as it is, for as many bytes as its
+ * superslabs have room for, or as its mapping has; gives the place up, and its memory at once if
+ * `purge`. */
+void hak_huge_hide(struct hak_superslab *huge);
+void hak_huge_show(struct hak_superslab *huge, size_t bytes);
+void hak_huge_drop(struct hak_superslab *huge, bool purge);
+
 /* Changes the size, keeping the contents.  Returns the block's superslab, perhaps another one;
  * NULL: not possible without copying, nothing has changed. */
 struct hak_superslab *hak_huge_resize(struct hak_superslab *huge, size_t size);

@@ -74,6 +74,15 @@ CENSUS_RACY static void census_huge(struct hak_census *census,
     if (mapped) census->waste += mapped - superslab->huge_bytes;
 }
 
+/* A free huge block that keeps its place: free units, or a mapping that counts as dirty. */
+CENSUS_RACY static void census_hidden(struct hak_census *census, const struct hak_region *region,
+                                      struct hak_superslab *superslab) {
+    if (!superslab->huge_slots) census->free_dirty += region->bytes;
+    for (unsigned i = 0; i < superslab->huge_slots; i++)
+        census_free_units(census, ~(uint32_t)0,
+                          atomic_load_explicit(&superslab[i].dirty_units, memory_order_relaxed));
+}
+
 CENSUS_RACY static void census_region(struct hak_census *census, struct hak_region *region) {
     if (!region->bytes) return;
     uint64_t free = atomic_load_explicit(&region->free_slots, memory_order_relaxed);
@@ -91,6 +100,9 @@ CENSUS_RACY static void census_region(struct hak_census *census, struct hak_regi
             break;
         case HAK_SUPERSLAB_HUGE:
             census_huge(census, superslab);
+            break;
+        case HAK_SUPERSLAB_HIDDEN:
+            census_hidden(census, region, superslab);
             break;
         default:
             break;

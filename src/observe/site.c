@@ -29,21 +29,12 @@ static struct hak_site_large site_rest; /* what has no place, and what site 0 co
 static site_index site_index_first[SITE_INDEX_FIRST];
 static site_index site_index_whole[SITE_INDEX];
 static _Atomic bool site_index_grown; /* atomic: the whole index is filled */
-static _Atomic uint32_t site_used =
-    1; /* atomic, relaxed: entries given out; may exceed HAK_SITES */
-
-__attribute__((visibility("default"))) const struct hak_site_root hak_site_root = {
-    .magic = HAK_SITE_ROOT_MAGIC,
-    .site_bytes = sizeof(struct hak_site),
-    .large_bytes = sizeof(struct hak_site_large),
-    .table = hak_site_table,
-    .used = &site_used,
-};
+_Atomic uint32_t hak_site_used = 1;
 
 /* ---- The table ------------------------------------------------------------------------------- */
 
 uint32_t hak_site_count(void) {
-    uint32_t used = atomic_load_explicit(&site_used, memory_order_relaxed);
+    uint32_t used = atomic_load_explicit(&hak_site_used, memory_order_relaxed);
     return used < HAK_SITES ? used : HAK_SITES;
 }
 
@@ -54,7 +45,7 @@ static uint32_t site_hash(uintptr_t address) {
 /* A new entry; 0: the table is full. */
 static uint16_t site_enter(uintptr_t address) {
     if (hak_site_count() == HAK_SITES) return 0;
-    uint32_t number = atomic_fetch_add_explicit(&site_used, 1, memory_order_relaxed);
+    uint32_t number = atomic_fetch_add_explicit(&hak_site_used, 1, memory_order_relaxed);
     if (number >= HAK_SITES) return 0;
     atomic_store_explicit(&hak_site_table[number].address, address, memory_order_relaxed);
     return (uint16_t)number;
@@ -97,7 +88,7 @@ static void site_grow(void) {
     atomic_store_explicit(&site_index_grown, true, memory_order_release);
 }
 
-static uint16_t site_find(const void *site) {
+uint16_t hak_site_find(const void *site) {
     uintptr_t address = (uintptr_t)site;
     if (!address) return 0;
     if (atomic_load_explicit(&site_index_grown, memory_order_acquire))
@@ -155,7 +146,7 @@ static void site_add_freed(uint16_t site, size_t bytes, uint32_t blocks) {
 }
 
 void hak_site_refilled(const void *address, unsigned class, uint32_t blocks) {
-    struct hak_site *site = &hak_site_table[site_find(address)];
+    struct hak_site *site = &hak_site_table[hak_site_find(address)];
     hak_counter_add(&site->blocks, blocks);
     hak_counter_add(&site->bytes, (uint64_t)blocks * hak_class_table[class].block_bytes);
 }
@@ -193,14 +184,14 @@ void hak_site_took_slow(struct hak_heap *heap, struct hak_slab *slab, unsigned c
     uint32_t now = site_now();
     slab->one.born_ms = now;
     if (!cells) {
-        slab->one.site = site_find(address);
+        slab->one.site = hak_site_find(address);
         site_add_taken(slab->one.site, hak_class_table[class].block_bytes, 1);
         return;
     }
     unsigned at = hak_site_cell_of(key);
     struct hak_site_cell *cell = &cells->taken[at];
     if (cell->key != key) {
-        site_cell_bind(cell, key, site_find(address), site_add_taken);
+        site_cell_bind(cell, key, hak_site_find(address), site_add_taken);
     } else if (cells->freed_ms[at]) {
         site_time(site_large(cell->site)->gap, cells->freed_ms[at], now);
         slab->one.born_ms = 0; /* not both, or each block would have the next one looked at */
@@ -250,15 +241,17 @@ void hak_site_resized(void *block, unsigned from_class, unsigned to_class) {
 
 /* ---- Huge blocks ----------------------------------------------------------------------------- */
 
-void hak_site_took_huge(struct hak_superslab *huge, const void *address) {
-    huge->site = site_find(address);
+uint32_t hak_site_took_huge(struct hak_superslab *huge) {
     huge->born_ms = site_now();
     site_add_taken(huge->site, huge->huge_bytes, 1);
+    return huge->born_ms;
 }
 
-void hak_site_freed_huge(struct hak_superslab *huge) {
-    site_time(site_large(huge->site)->life, huge->born_ms, site_now());
+uint32_t hak_site_freed_huge(struct hak_superslab *huge) {
+    uint32_t now = site_now();
+    site_time(site_large(huge->site)->life, huge->born_ms, now);
     site_add_freed(huge->site, huge->huge_bytes, 1);
+    return now;
 }
 
 void hak_site_resized_huge(struct hak_superslab *huge, size_t from_bytes) {

@@ -55,16 +55,10 @@ struct hak_site {
 
 extern struct hak_site hak_site_table[HAK_SITES];
 
-/* For who reads the table from outside the process, by this symbol: `hakmem sites PID`. */
-struct hak_site_root {
-    char magic[24];       /* HAK_SITE_ROOT_MAGIC */
-    uint32_t site_bytes;  /* sizeof(struct hak_site) */
-    uint32_t large_bytes; /* sizeof(struct hak_site_large) */
-    const struct hak_site *table;
-    const _Atomic uint32_t *used; /* entries given out; may exceed HAK_SITES */
-};
-#define HAK_SITE_ROOT_MAGIC "hakmem sites in memory 1"
-extern const struct hak_site_root hak_site_root;
+extern _Atomic uint32_t hak_site_used; /* entries given out; may exceed HAK_SITES */
+
+/* The number of a call's site, which is entered if it is new; 0: the table is full. */
+uint16_t hak_site_find(const void *address);
 
 /* The number of entries of the table that may be in use. */
 uint32_t hak_site_count(void);
@@ -141,9 +135,9 @@ HAK_INLINE void hak_site_freed(struct hak_heap *heap, void *block, unsigned clas
 /* A block whose class is changed where it is, by its owner. */
 void hak_site_resized(void *block, unsigned from_class, unsigned to_class);
 
-/* The same for a huge block of so many bytes. */
-void hak_site_took_huge(struct hak_superslab *huge, const void *address);
-void hak_site_freed_huge(struct hak_superslab *huge);
+/* The same for a huge block, whose site has been set.  The time (ms, low 32 bits, not 0). */
+uint32_t hak_site_took_huge(struct hak_superslab *huge);
+uint32_t hak_site_freed_huge(struct hak_superslab *huge);
 void hak_site_resized_huge(struct hak_superslab *huge, size_t from_bytes);
 
 #endif

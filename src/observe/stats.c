@@ -6,6 +6,7 @@
 #include "hakmem.h"
 
 #include "base/counter.h"
+#include "large/bigcache.h"
 #include "observe/census.h"
 
 #include <errno.h>
@@ -65,6 +66,17 @@ static void stats_from_counters(struct hak_stats *stats) {
     stats->os_madvise_failed = hak_counter_read(&from->os_madvise_failed);
 }
 
+static void stats_from_bigcache(struct hak_stats *stats) {
+    struct hak_bigcache_stats from = hak_bigcache_stats();
+    stats->bigcache_hits = from.hits;
+    stats->bigcache_misses = from.misses;
+    stats->bigcache_puts = from.puts;
+    stats->bigcache_refused = from.refused;
+    stats->bigcache_expired = from.expired;
+    stats->bigcache_evicted = from.evicted;
+    stats->bigcache_bytes = from.bytes;
+}
+
 int hak_stats_read(struct hak_stats *stats) {
     if (!stats || stats->version == 0 || stats->version > HAK_STATS_VERSION || stats->size < 8) {
         errno = EINVAL;
@@ -76,6 +88,7 @@ int hak_stats_read(struct hak_stats *stats) {
     memset(&whole, 0, sizeof whole);
     stats_from_census(&whole, &census);
     stats_from_counters(&whole);
+    stats_from_bigcache(&whole);
     whole.version = HAK_STATS_VERSION;
     whole.size = (uint32_t)hak_min_size(stats->size, sizeof whole);
     memcpy(stats, &whole, whole.size); /* an older caller's struct is a prefix of this one */

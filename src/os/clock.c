@@ -11,3 +11,9 @@ uint64_t hak_clock_ms(void) {
     clock_gettime(CLOCK_MONOTONIC_COARSE, &now); /* reads the vDSO; can't fail for this clock */
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000 + 1;
 }
+
+uint64_t hak_clock_ns(void) {
+    struct timespec now = {0, 0};
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}

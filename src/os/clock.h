@@ -11,4 +11,7 @@
  * has a vDSO).  Never 0. */
 uint64_t hak_clock_ms(void);
 
+/* Nanoseconds of CLOCK_MONOTONIC, for measuring. */
+uint64_t hak_clock_ns(void);
+
 #endif

@@ -12,6 +12,7 @@
 #include "heap/idle.h"
 #include "heap/locked.h"
 #include "heap/remote.h"
+#include "large/cached.h"
 #include "os/clock.h"
 #include "span/purge.h"
 
@@ -36,6 +37,7 @@ void hak_release_tick(struct hak_heap *heap) {
         hak_remote_send_all(heap);
         hak_adopt_idle();
         hak_locked_idle();
+        hak_cached_expire((uint32_t)now);
     }
     int64_t delay = HAK_STRESS ? 0 : hak_option_int(HAK_OPTION_PURGE_DELAY_MS);
     if (delay < 0) return;
@@ -51,5 +53,6 @@ void hak_release_tick(struct hak_heap *heap) {
 size_t hak_release_all(void) {
     hak_adopt_collect();
     hak_locked_collect();
+    hak_cached_collect();
     return hak_purge_all();
 }

@@ -31,7 +31,7 @@ static void *cxx_retry(size_t size, size_t alignment, const void *site) {
         cxx_handler handler = _ZSt15get_new_handlerv ? _ZSt15get_new_handlerv() : NULL;
         if (!handler) return NULL;
         handler();
-        bool zeroed;
+        bool zeroed = false;
         void *block = hak_slow_allocate(size, alignment, &zeroed, site);
         if (block) return block;
     }
@@ -54,15 +54,14 @@ HAK_INLINE void *cxx_new(size_t size) {
     return hak_likely(block != NULL) ? block : cxx_failed(size, HAK_MIN_ALIGN, hak_call_site());
 }
 
-static void *cxx_aligned(size_t size, size_t alignment, const void *site) {
-    bool zeroed;
-    if (!hak_is_power_of_two(alignment)) return NULL;
-    return hak_slow_allocate(size, alignment, &zeroed, site);
+/* [new.delete.single]: NULL, without an exception, if the alignment is none. */
+HAK_INLINE void *cxx_aligned(size_t size, size_t alignment) {
+    return hak_is_power_of_two(alignment) ? hak_fast_aligned(alignment, size) : NULL;
 }
 
-static void *cxx_new_aligned(size_t size, size_t alignment, const void *site) {
-    void *block = cxx_aligned(size, alignment, site);
-    return block ? block : cxx_failed(size, alignment, site);
+HAK_INLINE void *cxx_new_aligned(size_t size, size_t alignment) {
+    void *block = cxx_aligned(size, alignment);
+    return hak_likely(block != NULL) ? block : cxx_failed(size, alignment, hak_call_site());
 }
 
 /* The C++ runtime's own nothrow forms call operator new, which is ours, and catch what it throws: C
@@ -81,12 +80,12 @@ HAK_INLINE void *cxx_nothrow(const char *form, size_t size, const void *tag) {
     return ((void *(*)(size_t, const void *))next)(size, tag);
 }
 
-static void *cxx_nothrow_aligned(const char *form, size_t size, size_t alignment, const void *tag,
-                                 const void *site) {
-    void *block = cxx_aligned(size, alignment, site);
-    if (block) return block;
+HAK_INLINE void *cxx_nothrow_aligned(const char *form, size_t size, size_t alignment,
+                                     const void *tag) {
+    void *block = cxx_aligned(size, alignment);
+    if (hak_likely(block != NULL)) return block;
     void *next = cxx_runtimes(form);
-    if (!next) return cxx_retry(size, alignment, site);
+    if (!next) return cxx_retry(size, alignment, hak_call_site());
     return ((void *(*)(size_t, size_t, const void *))next)(size, alignment, tag);
 }
 
@@ -99,10 +98,10 @@ EXPORT void *_Znam(size_t size) {
 }
 /* (size_t, std::align_val_t) */
 EXPORT void *_ZnwmSt11align_val_t(size_t size, size_t alignment) {
-    return cxx_new_aligned(size, alignment, hak_call_site());
+    return cxx_new_aligned(size, alignment);
 }
 EXPORT void *_ZnamSt11align_val_t(size_t size, size_t alignment) {
-    return cxx_new_aligned(size, alignment, hak_call_site());
+    return cxx_new_aligned(size, alignment);
 }
 /* (size_t, std::nothrow_t const &) */
 EXPORT void *_ZnwmRKSt9nothrow_t(size_t size, const void *tag) {
@@ -113,12 +112,10 @@ EXPORT void *_ZnamRKSt9nothrow_t(size_t size, const void *tag) {
 }
 /* (size_t, std::align_val_t, std::nothrow_t const &) */
 EXPORT void *_ZnwmSt11align_val_tRKSt9nothrow_t(size_t size, size_t alignment, const void *tag) {
-    return cxx_nothrow_aligned("_ZnwmSt11align_val_tRKSt9nothrow_t", size, alignment, tag,
-                               hak_call_site());
+    return cxx_nothrow_aligned("_ZnwmSt11align_val_tRKSt9nothrow_t", size, alignment, tag);
 }
 EXPORT void *_ZnamSt11align_val_tRKSt9nothrow_t(size_t size, size_t alignment, const void *tag) {
-    return cxx_nothrow_aligned("_ZnamSt11align_val_tRKSt9nothrow_t", size, alignment, tag,
-                               hak_call_site());
+    return cxx_nothrow_aligned("_ZnamSt11align_val_tRKSt9nothrow_t", size, alignment, tag);
 }
 
 /* operator delete(void *), delete[], with nothrow, with alignment */

@@ -10,10 +10,10 @@
  * Concurrency: reached on the error path of free only; dlsym may allocate there, which is served.
  */
 #include "config/option.h"
+#include "front/site_file.h"
 #include "front/slow.h"
 #include "hakmem.h"
 #include "observe/print.h"
-#include "observe/site_file.h"
 #include "os/report.h"
 
 #include <dlfcn.h>

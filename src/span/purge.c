@@ -31,7 +31,9 @@ static size_t purge_region(struct hak_region *region, uint32_t now_ms, uint32_t 
         unsigned slot = (unsigned)__builtin_ctzll(rest);
         uint64_t bit = (uint64_t)1 << slot;
         struct hak_superslab *superslab = &region->superslab[slot];
-        if (age_ms && purge_age(superslab, now_ms) < age_ms) {
+        if (!atomic_load_explicit(&superslab->dirty_units, memory_order_relaxed)) {
+            continue; /* the hint was old */
+        } else if (age_ms && purge_age(superslab, now_ms) < age_ms) {
             left |= bit;
         } else if (free & bit) {
             whole |= bit;

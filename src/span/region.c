@@ -27,6 +27,8 @@ static _Atomic uint32_t region_used;                      /* atomic: only grows 
 static _Atomic uint32_t region_retired;                   /* atomic: how many are retired */
 static struct hak_region_hint region_hint;
 
+_Atomic(void (*)(void)) hak_region_yield;
+
 /* ---- The table ------------------------------------------------------------------------------- */
 
 uint32_t hak_region_count(void) {
@@ -215,6 +217,8 @@ static struct hak_superslab *region_search(unsigned count) {
 }
 
 struct hak_superslab *hak_region_claim(unsigned count) {
+    void (*yield)(void) = atomic_load_explicit(&hak_region_yield, memory_order_relaxed);
+    if (yield) yield();
     struct hak_superslab *found = region_search(count);
     if (!found) found = region_create(count);
     /* Out of address space: free regions may be in the wrong place or too short. */

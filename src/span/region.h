@@ -40,6 +40,10 @@ HAK_INLINE uint32_t hak_region_slots(struct hak_region *region) {
     return atomic_load_explicit(&region->slots, memory_order_relaxed);
 }
 
+/* Whoever keeps free superslabs from being claimed is asked to give up some, before others are
+ * claimed.  Set by large/; NULL: nobody does.  atomic, relaxed */
+extern _Atomic(void (*)(void)) hak_region_yield;
+
 /* Claims `count` (1 to 64) superslabs in a row, mapping a new region if needed.  Returns the first;
  * its followers are adjacent in the descriptor array.  NULL: no memory. */
 struct hak_superslab *hak_region_claim(unsigned count);

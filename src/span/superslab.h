@@ -8,7 +8,8 @@
  *
  * Invariants (numbers as in ARCHITECTURE.md)
  *   S2  A unit is free (its bit is set in free_units) or claimed by whoever cleared the bit.
- *   S3  A superslab is free (its bit is set in the region's free_slots), in pieces, or huge.
+ *   S3  A superslab is free (its bit is set in the region's free_slots), in pieces, or huge; also
+ *       while the block is hidden.
  *   S4  A unit whose dirty bit is clear reads as zeros.
  *   S5  Each word is changed by one atomic step from one valid value to another.
  *
@@ -35,7 +36,8 @@ enum hak_superslab_kind {
     HAK_SUPERSLAB_FREE,   /* or being changed by whoever claimed it */
     HAK_SUPERSLAB_PIECES, /* handed out in units */
     HAK_SUPERSLAB_HUGE,   /* the first of a huge block */
-    HAK_SUPERSLAB_TAIL    /* a further one of a huge block */
+    HAK_SUPERSLAB_TAIL,   /* a further one of a huge block */
+    HAK_SUPERSLAB_HIDDEN  /* the first of one that is free, but kept whole (large/huge.h) */
 };
 
 /* All about the units of a superslab: their records, allocated bits (slab/used.h), and those free

@@ -12,6 +12,10 @@ uint64_t hak_clock_ms(void) {
     return atomic_load_explicit(&clock_ms, memory_order_relaxed);
 }
 
+uint64_t hak_clock_ns(void) {
+    return hak_clock_ms() * 1000000;
+}
+
 void fake_clock_set(uint64_t ms) {
     atomic_store_explicit(&clock_ms, ms, memory_order_relaxed);
 }

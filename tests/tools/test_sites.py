@@ -14,7 +14,8 @@ LIBRARY = os.path.join(os.path.dirname(TOOL), "libhakmem.so")
 GOOD = """hakmem sites 1
 site 0 blocks=3 bytes=48
 site 1000 blocks=0 bytes=0 taken_bytes=327680 freed=3 freed_bytes=196608 elsewhere=1 \
-resized=2 taken=5 life=1,0,2 gap=0,4
+resized=2 taken=5 life=1,0,2 gap=0,4 gaps=9 moves=2 step=2 fixed_step=0 state=0 paid=1500000 \
+fixed=9000000
 site 2000 blocks=70 bytes=4480
 site 1000 blocks=1 bytes=16
 end
@@ -47,15 +48,18 @@ class Files(ToolTest):
         self.assertEqual([1, 0, 2], first["life"][:3])
         self.assertEqual([0, 4], first["gap"][:2])
         self.assertIsNone(first["function"])
+        self.assertEqual({"gaps": 9, "moves": 2, "frozen": False, "keep_ms": 100,
+                          "paid_ns": 1500000, "fixed_ns": 9000000}, first["learned"])
+        self.assertIsNone(sites[1]["learned"])
 
     def test_text(self):
         done = hakmem("sites", "-n", "1", "--sort", "blocks", self.write("table", GOOD))
         self.check(done, stdout=None)
         lines = done.stdout.splitlines()
-        self.assertEqual(["70", "4.4", "KiB", "-", "-", "-", "-", "-", "0x2000"], lines[2].split())
+        self.assertEqual(["70", "4.4", "KiB", *"-------", "0x2000"], lines[2].split())
         self.assertEqual("... and 2 more", lines[3])
         done = hakmem("sites", "--sort=held", self.write("table", GOOD))
-        self.assertIn("128.0 KiB   <16 ms    <4 ms  0x1000", done.stdout)
+        self.assertIn("128.0 KiB   <16 ms    <4 ms  100 ms     7.5 ms  0x1000", done.stdout)
         self.assertIn("(all others: the table was full)", done.stdout)
 
     def test_output(self):
@@ -83,6 +87,7 @@ class Files(ToolTest):
         self.refused(GOOD.replace("blocks=70", "boxes=70"), "4: not a known NAME=VALUE")
         self.refused(GOOD.replace("gap=0,4", "gap=" + "1," * 20 + "1"),
                      "3: not a known NAME=VALUE")
+        self.refused(GOOD.replace("fixed_step=0", "fixed_step=6"), "3: there is no such step")
         self.refused(GOOD.replace("site 2000 ", "site x "), "4: no address")
         self.refused(GOOD.replace("site 2000 ", "site 20\0 "), "4: not text")
 

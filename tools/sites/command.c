@@ -104,7 +104,7 @@ static bool command_read(const struct command_request *request, struct sites_lis
     if (pid != 0) return sites_from_process(list, pid);
     if (request->what[1] == NULL && sites_is_file(request->what[0]))
         return sites_from_file(list, request->what[0]);
-    return sites_from_program(list, request->what, request->library, status);
+    return sites_from_program(list, request->what, request->library, NULL, status);
 }
 
 static bool command_print(const struct command_request *request, struct sites_list *list) {

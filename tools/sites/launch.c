@@ -15,19 +15,26 @@
 #include <unistd.h>
 
 /* Becomes `hakmem run -o sites_file=... -- PROGRAM`. */
-static _Noreturn void launch_become(char **program, const char *library, const char *pattern) {
+static _Noreturn void launch_become(char **program, const char *library, const char *profile,
+                                    const char *pattern) {
     char file[PATH_MAX + 32];
-    char *head[8], **argv;
+    static char run[] = "hakmem run", set[] = "--set", lib[] = "--lib";
+    static char with_profile[] = "--profile", rest[] = "--";
+    char *head[10], **argv;
     size_t used = 0, count = 0;
     snprintf(file, sizeof file, "sites_file=%s", pattern);
-    head[used++] = (char[]){"hakmem run"};
-    head[used++] = (char[]){"--set"};
+    head[used++] = run;
+    head[used++] = set;
     head[used++] = file;
     if (library != NULL) {
-        head[used++] = (char[]){"--lib"};
+        head[used++] = lib;
         head[used++] = (char *)(uintptr_t)library;
     }
-    head[used++] = (char[]){"--"};
+    if (profile != NULL) {
+        head[used++] = with_profile;
+        head[used++] = (char *)(uintptr_t)profile;
+    }
+    head[used++] = rest;
     while (program[count] != NULL) count++;
     argv = calloc(used + count + 1, sizeof *argv);
     if (argv == NULL) _exit(TOOL_EXIT_RUN);
@@ -48,8 +55,8 @@ static int launch_wait(pid_t pid) {
     return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
-static bool launch_in(struct sites_list *list, char **program, const char *library, int *status,
-                      const char *folder) {
+static bool launch_in(struct sites_list *list, char **program, const char *library,
+                      const char *profile, int *status, const char *folder) {
     char pattern[PATH_MAX], path[PATH_MAX];
     snprintf(pattern, sizeof pattern, "%s/%%p", folder);
     fflush(NULL);
@@ -58,7 +65,7 @@ static bool launch_in(struct sites_list *list, char **program, const char *libra
         perror(program_invocation_name);
         return false;
     }
-    if (pid == 0) launch_become(program, library, pattern);
+    if (pid == 0) launch_become(program, library, profile, pattern);
     *status = launch_wait(pid);
     snprintf(path, sizeof path, "%s/%d", folder, pid);
     if (*status == TOOL_EXIT_RUN || access(path, F_OK) != 0) {
@@ -81,13 +88,14 @@ static void launch_remove(const char *folder) {
     rmdir(folder);
 }
 
-bool sites_from_program(struct sites_list *list, char **program, const char *library, int *status) {
+bool sites_from_program(struct sites_list *list, char **program, const char *library,
+                        const char *profile, int *status) {
     char folder[] = "/tmp/hakmem-sites-XXXXXX";
     if (mkdtemp(folder) == NULL) {
         fprintf(stderr, "%s: %s: %s\n", program_invocation_name, folder, strerror(errno));
         return false;
     }
-    const bool read = launch_in(list, program, library, status, folder);
+    const bool read = launch_in(list, program, library, profile, status, folder);
     launch_remove(folder);
     return read;
 }

@@ -37,13 +37,18 @@ static void name_site(Dwfl *dwfl, name_demangler *demangle, struct sites_site *s
     if (module == NULL) return;
     Dwarf_Addr start;
     const char *path = dwfl_module_info(module, NULL, &start, NULL, NULL, NULL, NULL, NULL);
+    GElf_Addr bias;
     site->module = path != NULL ? strdup(path) : NULL;
-    site->module_offset = site->address - start;
+    site->module_offset = site->address -
+                          (dwfl_module_getelf(module, &bias) != NULL ? bias : start);
 
     GElf_Off offset;
     GElf_Sym symbol;
     const char *name = dwfl_module_addrinfo(module, call, &offset, &symbol, NULL, NULL, NULL);
-    if (name != NULL) site->function = name_function(demangle, name, offset + 1);
+    if (name != NULL) {
+        site->function = name_function(demangle, name, offset + 1);
+        site->symbol = name_function(NULL, name, offset + 1);
+    }
 
     int line;
     Dwfl_Line *at = dwfl_module_getsrc(module, call);

@@ -6,6 +6,8 @@
  */
 #include "sites.h"
 
+#include "front/site_file.h"
+
 #include <elfutils/libdwfl.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -55,7 +57,24 @@ static void process_add(uint64_t *to, const hak_count_t *from, size_t count) {
     for (size_t i = 0; i < count; i++) to[i] += hak_counter_read(&from[i]);
 }
 
-static bool process_site(struct sites_list *list, pid_t pid, const struct hak_site *from) {
+/* What the site has learned, if anything. */
+static bool process_steps(struct sites_site *site, pid_t pid, uint64_t at) {
+    struct hak_keep_site keep;
+    if (at == 0) return true;
+    if (!process_read(pid, at, &keep, sizeof keep)) return false;
+    if (keep.steps.step >= HAK_STEPS || keep.steps.fixed_step >= HAK_STEPS) return true;
+    site->gaps = keep.steps.gaps;
+    site->moves = keep.steps.moves;
+    site->step = keep.steps.step;
+    site->fixed_step = keep.steps.fixed_step;
+    site->state = keep.steps.state;
+    site->paid = keep.steps.paid;
+    site->fixed = keep.steps.fixed;
+    return true;
+}
+
+static bool process_site(struct sites_list *list, pid_t pid, const struct hak_site *from,
+                         uint64_t keep_at) {
     const uint64_t large_at = (uintptr_t)atomic_load(&from->large);
     if (hak_counter_read(&from->blocks) == 0 && large_at == 0) return true;
     struct sites_site *site = sites_add(list, atomic_load(&from->address));
@@ -73,7 +92,7 @@ static bool process_site(struct sites_list *list, pid_t pid, const struct hak_si
     process_add(&site->resized, &large.resized, 1);
     process_add(site->life, large.life, HAK_SITE_TIMES);
     process_add(site->gap, large.gap, HAK_SITE_TIMES);
-    return true;
+    return process_steps(site, pid, keep_at);
 }
 
 static bool process_table(struct sites_list *list, pid_t pid, const struct hak_site_root *root) {
@@ -81,10 +100,13 @@ static bool process_table(struct sites_list *list, pid_t pid, const struct hak_s
     if (!process_read(pid, (uintptr_t)root->used, &used, sizeof used)) return false;
     if (used > HAK_SITES) used = HAK_SITES;
     struct hak_site *table = calloc(used, sizeof *table);
-    bool read = table != NULL &&
-                process_read(pid, (uintptr_t)root->table, table, used * sizeof *table);
-    for (uint32_t i = 0; read && i < used; i++) read = process_site(list, pid, &table[i]);
+    uintptr_t *keep = calloc(used, sizeof *keep);
+    bool read = table != NULL && keep != NULL &&
+                process_read(pid, (uintptr_t)root->table, table, used * sizeof *table) &&
+                process_read(pid, (uintptr_t)root->keep, keep, used * sizeof *keep);
+    for (uint32_t i = 0; read && i < used; i++) read = process_site(list, pid, &table[i], keep[i]);
     free(table);
+    free(keep);
     return read;
 }
 
@@ -103,7 +125,8 @@ bool sites_from_process(struct sites_list *list, pid_t pid) {
     }
     if (memcmp(root.magic, HAK_SITE_ROOT_MAGIC, sizeof root.magic) != 0 ||
         root.site_bytes != sizeof(struct hak_site) ||
-        root.large_bytes != sizeof(struct hak_site_large)) {
+        root.large_bytes != sizeof(struct hak_site_large) ||
+        root.keep_bytes != sizeof(struct hak_keep_site)) {
         fprintf(stderr, "%s: process %d has another version of hakmem than this command\n",
                 program_invocation_name, pid);
         return false;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * Reads a file that the library has written (observe/site_file.h).  Whatever is wrong with it is
+ * Reads a file that the library has written (front/site_file.h).  Whatever is wrong with it is
  * said with its line; then nothing of it is used.
  */
 #include "sites.h"
 
-#include "observe/site_file.h"
+#include "front/site_file.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -29,6 +29,7 @@ struct sites_site *sites_add(struct sites_list *list, uint64_t address) {
 void sites_free(struct sites_list *list) {
     for (size_t i = 0; i < list->count; i++) {
         free(list->site[i].function);
+        free(list->site[i].symbol);
         free(list->site[i].module);
         free(list->site[i].source);
     }
@@ -68,11 +69,23 @@ static bool saved_value(struct sites_site *site, const char **at) {
         uint64_t *counts;
         size_t most;
     } values[] = {
-        {"blocks", &site->blocks, 1},           {"bytes", &site->bytes, 1},
-        {"taken_bytes", &site->taken_bytes, 1}, {"freed", &site->freed, 1},
-        {"freed_bytes", &site->freed_bytes, 1}, {"elsewhere", &site->elsewhere, 1},
-        {"resized", &site->resized, 1},         {"taken", site->taken, HAK_SITE_SIZES},
-        {"life", site->life, HAK_SITE_TIMES},   {"gap", site->gap, HAK_SITE_TIMES},
+        {"blocks", &site->blocks, 1},
+        {"bytes", &site->bytes, 1},
+        {"taken_bytes", &site->taken_bytes, 1},
+        {"freed", &site->freed, 1},
+        {"freed_bytes", &site->freed_bytes, 1},
+        {"elsewhere", &site->elsewhere, 1},
+        {"resized", &site->resized, 1},
+        {"taken", site->taken, HAK_SITE_SIZES},
+        {"life", site->life, HAK_SITE_TIMES},
+        {"gap", site->gap, HAK_SITE_TIMES},
+        {"gaps", &site->gaps, 1},
+        {"moves", &site->moves, 1},
+        {"step", &site->step, 1},
+        {"fixed_step", &site->fixed_step, 1},
+        {"state", &site->state, 1},
+        {"paid", &site->paid, 1},
+        {"fixed", &site->fixed, 1},
     };
     const size_t length = strcspn(*at, "=");
     for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
@@ -94,7 +107,8 @@ static const char *saved_site(struct sites_list *list, const char *at) {
         at++;
         if (!saved_value(site, &at)) return "not a known NAME=VALUE";
     }
-    return *at == '\0' ? NULL : "unexpected text";
+    if (*at != '\0') return "unexpected text";
+    return site->step < HAK_STEPS && site->fixed_step < HAK_STEPS ? NULL : "there is no such step";
 }
 
 static const char *saved_map(FILE *maps, const char *line) {

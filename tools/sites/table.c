@@ -112,21 +112,37 @@ static void table_print_name(FILE *out, const struct sites_site *site) {
     fputc('\n', out);
 }
 
+/* How long what the site frees is kept, and what that was worth beside the fixed policy. */
+static const char *table_kept(const struct sites_site *site, char out[TABLE_CELL_BYTES]) {
+    static const char *const kept[HAK_STEPS] = {"no", "10 ms", "100 ms", "1 s", "10 s", "ever"};
+    snprintf(out, TABLE_CELL_BYTES, "%s%s", site->gaps ? kept[site->step] : "-",
+             site->state == HAK_STEPS_FROZEN ? "!" : "");
+    return out;
+}
+
+static const char *table_gain(const struct sites_site *site, char out[TABLE_CELL_BYTES]) {
+    const double gain = ((double)site->fixed - (double)site->paid) / 1e6;
+    if (site->gaps) snprintf(out, TABLE_CELL_BYTES, "%.1f ms", gain);
+    else snprintf(out, TABLE_CELL_BYTES, "-");
+    return out;
+}
+
 static void table_print_row(FILE *out, const struct sites_site *site) {
-    char cell[7][TABLE_CELL_BYTES];
-    fprintf(out, "%10s %10s  %10s %10s %10s %8s %8s  ", table_count(site->blocks, cell[0]),
+    char cell[9][TABLE_CELL_BYTES];
+    fprintf(out, "%10s %10s  %10s %10s %10s %8s %8s %7s %10s  ", table_count(site->blocks, cell[0]),
             table_bytes(site->bytes, cell[1]),
             table_count(table_sum(site->taken, HAK_SITE_SIZES), cell[2]),
             table_bytes(site->taken_bytes, cell[3]), table_bytes(table_held(site), cell[4]),
-            table_median_time(site->life, cell[5]), table_median_time(site->gap, cell[6]));
+            table_median_time(site->life, cell[5]), table_median_time(site->gap, cell[6]),
+            table_kept(site, cell[7]), table_gain(site, cell[8]));
     table_print_name(out, site);
 }
 
 void sites_print_text(FILE *out, const struct sites_list *list, size_t most) {
     fprintf(out,
             "   blocks up to 32 KiB            blocks above 32 KiB\n"
-            "%10s %10s  %10s %10s %10s %8s %8s  %s\n",
-            "number", "bytes", "number", "bytes", "held", "life", "gap", "site");
+            "%10s %10s  %10s %10s %10s %8s %8s %7s %10s  %s\n",
+            "number", "bytes", "number", "bytes", "held", "life", "gap", "kept", "gain", "site");
     for (size_t i = 0; i < list->count && i < most; i++) table_print_row(out, &list->site[i]);
     if (list->count > most) fprintf(out, "... and %zu more\n", list->count - most);
 }
@@ -145,6 +161,21 @@ static void table_json_text(FILE *out, const char *name, const char *text) {
     else fputs("null", out);
 }
 
+static void table_json_steps(FILE *out, const struct sites_site *site) {
+    if (site->gaps == 0) {
+        fputs(", \"learned\": null", out);
+        return;
+    }
+    const uint32_t keep_ms = hak_steps_keep_ms((unsigned)site->step);
+    fprintf(out,
+            ", \"learned\": {\"gaps\": %" PRIu64 ", \"moves\": %" PRIu64
+            ", \"frozen\": %s, \"keep_ms\": ",
+            site->gaps, site->moves, site->state == HAK_STEPS_FROZEN ? "true" : "false");
+    if (keep_ms == UINT32_MAX) fputs("null", out);
+    else fprintf(out, "%" PRIu32, keep_ms);
+    fprintf(out, ", \"paid_ns\": %" PRIu64 ", \"fixed_ns\": %" PRIu64 "}", site->paid, site->fixed);
+}
+
 static void table_json_site(FILE *out, const struct sites_site *site) {
     fprintf(out, "{\"address\": \"0x%" PRIx64 "\"", site->address);
     table_json_text(out, "function", site->function);
@@ -161,6 +192,7 @@ static void table_json_site(FILE *out, const struct sites_site *site) {
     table_json_list(out, "sizes", site->taken, HAK_SITE_SIZES);
     table_json_list(out, "life", site->life, HAK_SITE_TIMES);
     table_json_list(out, "gap", site->gap, HAK_SITE_TIMES);
+    table_json_steps(out, site);
     fputc('}', out);
 }
 

@@ -185,14 +185,43 @@ static void test_resize(void **state) {
 static void test_next_superslab_is_taken(void **state) {
     (void)state;
     if (HAK_STRESS) return;
-    struct hak_superslab *huge = make(2 * MIB), *next = make(2 * MIB);
-    assert_ptr_equal(next, huge + 1);
-    assert_null(hak_huge_resize(huge, 3 * MIB));
+    struct hak_superslab *huge = make(3 * MIB), *next = make(MIB + 1);
+    assert_ptr_equal(next, huge + 2); /* two at least */
+    assert_ptr_equal(hak_huge_resize(huge, 4 * MIB), huge);
+    assert_null(hak_huge_resize(huge, 7 * MIB));
     hak_huge_free(next);
-    assert_ptr_equal(hak_huge_resize(huge, 3 * MIB), huge);
-    assert_ptr_not_equal(make(2 * MIB), next);
+    assert_ptr_equal(hak_huge_resize(huge, 7 * MIB), huge);
+    assert_ptr_not_equal(make(3 * MIB), next);
     assert_ptr_equal(hak_huge_resize(huge, 2 * MIB), huge); /* given back */
-    assert_ptr_equal(make(2 * MIB), next);
+    assert_ptr_equal(make(3 * MIB), next);
+}
+
+/* A hidden block is not one, but its place is kept; what it held is dirty. */
+static void test_hidden(void **state) {
+    (void)state;
+    for (int large = 0; large < 2; large++) {
+        size_t size = large ? 40 * MIB : 3 * MIB;
+        struct hak_superslab *huge = make(size);
+        char *base = huge->base;
+        engine_fill(base, size, 1);
+        hak_huge_hide(huge);
+        assert_null(hak_huge_of(base));
+        assert_int_equal(hak_map_tag(base), 0);
+        engine_check_span();
+        struct hak_stats stats;
+        engine_check_census(&stats);
+        assert_int_equal(stats.live, 0);
+        assert_true(stats.free_dirty >= size);
+        struct hak_superslab *other = make(size);
+        assert_ptr_not_equal(other->base, base);
+        hak_huge_free(other);
+        hak_huge_show(huge, size - 4096);
+        assert_ptr_equal(hak_huge_of(base), huge);
+        hak_huge_hide(huge);
+        hak_huge_drop(huge, true);
+        engine_check_span();
+    }
+    engine_check_empty();
 }
 
 static void test_dedicated_is_moved(void **state) {
@@ -309,6 +338,7 @@ int main(void) {
         ISOLATED(test_dirtiness_of_resized_blocks),
         ISOLATED(test_resize),
         ISOLATED(test_next_superslab_is_taken),
+        ISOLATED(test_hidden),
         ISOLATED(test_dedicated_is_moved),
         ISOLATED(test_resize_without_memory),
         ISOLATED(test_move_of_dedicated_fails),

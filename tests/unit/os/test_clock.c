@@ -33,6 +33,14 @@ static void test_milliseconds(void **state) {
     assert_true(ms <= (uint64_t)after.tv_sec * 1000 + (uint64_t)after.tv_nsec / 1000000 + 2);
 }
 
+static void test_nanoseconds(void **state) {
+    (void)state;
+    const struct timespec pause = {0, 3000000};
+    uint64_t before = hak_clock_ns();
+    nanosleep(&pause, NULL);
+    assert_true(hak_clock_ns() >= before + 3000000);
+}
+
 static void test_errno(void **state) {
     (void)state;
     errno = 99;
@@ -44,6 +52,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_never_back),
         cmocka_unit_test(test_milliseconds),
+        cmocka_unit_test(test_nanoseconds),
         cmocka_unit_test(test_errno),
     };
     return cmocka_run_group_tests_name("os/clock", tests, NULL, NULL);

@@ -36,12 +36,12 @@ static void test_delay(void **state) {
     fake_clock_set(100000);
     tick();
     hak_free(hak_malloc(3 * MIB));
-    fake_clock_advance(250); /* a look each quarter of the delay; this one sees it first */
+    fake_clock_advance(250);
     tick();
-    fake_clock_advance(999);
+    fake_clock_advance(749);
     tick();
     assert_int_equal(fake_page_calls(FAKE_PURGE), 0);
-    fake_clock_advance(251);
+    fake_clock_advance(10);
     tick();
     assert_int_equal(fake_page_calls(FAKE_PURGE), 1);
     fake_clock_advance(5000);

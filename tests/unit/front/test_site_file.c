@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * observe/site_file.c: the table of sites as a file.
+ * front/site_file.c: the table of sites as a file.
  */
 #include "engine.h"
 
+#include "front/site_file.h"
 #include "observe/site.h"
-#include "observe/site_file.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -100,5 +100,5 @@ int main(void) {
         ISOLATED(test_errors),
         ISOLATED(test_at_exit),
     };
-    return cmocka_run_group_tests_name("observe/site_file", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("front/site_file", tests, NULL, NULL);
 }

@@ -1,18 +1,27 @@
 /* SPDX-License-Identifier: MIT
  *
- * Writes the table of sites.  Header: observe/site_file.h.
+ * Writes the table of sites.  Header: front/site_file.h.
  */
-#include "observe/site_file.h"
+#include "front/site_file.h"
 
 #include "config/option.h"
 #include "hakmem.h"
-#include "observe/site.h"
-#include "os/file.h"
+#include "os/lines.h"
 #include "os/report.h"
 #include "os/whole.h"
 
 #include <errno.h>
 #include <string.h>
+
+__attribute__((visibility("default"))) const struct hak_site_root hak_site_root = {
+    .magic = HAK_SITE_ROOT_MAGIC,
+    .site_bytes = sizeof(struct hak_site),
+    .large_bytes = sizeof(struct hak_site_large),
+    .keep_bytes = sizeof(struct hak_keep_site),
+    .table = hak_site_table,
+    .used = &hak_site_used,
+    .keep = hak_keep_table,
+};
 
 static unsigned long file_count(const hak_count_t *count) {
     return (unsigned long)hak_counter_read(count);
@@ -36,7 +45,15 @@ static void file_large(struct hak_writer *out, struct hak_site_large *large) {
     file_list(out, "gap", large->gap, HAK_SITE_TIMES);
 }
 
-static void file_site(struct hak_writer *out, struct hak_site *site) {
+static void file_steps(struct hak_writer *out, const struct hak_steps *steps) {
+    hak_writer_printf(out, " gaps=%u moves=%u step=%u fixed_step=%u state=%u paid=%lu fixed=%lu",
+                      steps->gaps, steps->moves, steps->step, steps->fixed_step, steps->state,
+                      (unsigned long)steps->paid, (unsigned long)steps->fixed);
+}
+
+static void file_site(struct hak_writer *out, uint16_t number) {
+    struct hak_site *site = &hak_site_table[number];
+    struct hak_steps steps;
     unsigned long address = atomic_load_explicit(&site->address, memory_order_relaxed);
     struct hak_site_large *large = atomic_load_explicit(&site->large, memory_order_acquire);
     unsigned long blocks = file_count(&site->blocks);
@@ -44,36 +61,23 @@ static void file_site(struct hak_writer *out, struct hak_site *site) {
     hak_writer_printf(out, "site %lx blocks=%lu bytes=%lu", address, blocks,
                       file_count(&site->bytes));
     if (large) file_large(out, large);
+    if (hak_keep_read(number, &steps)) file_steps(out, &steps);
     hak_writer_printf(out, "\n");
 }
 
-/* A line of /proc/self/maps, if it is of a file. */
-static void file_map_line(struct hak_writer *out, const char *line) {
-    if (strchr(line, '/')) hak_writer_printf(out, "map %s\n", line);
-}
-
-/* Without /proc the names of the sites can't be found, but their numbers are there. */
+/* The lines of /proc/self/maps that are of files.  Without /proc the names of the sites can't be
+ * found, but their numbers are there.  A path that is too long is left out. */
 static void file_maps(struct hak_writer *out) {
-    char text[HAK_WHOLE_PATH_BYTES + 256];
-    size_t used = 0;
-    int fd = hak_file_open_read("/proc/self/maps");
-    if (fd < 0) return;
-    for (;;) {
-        long count = hak_file_read(fd, text + used, sizeof text - 1 - used);
-        if (count <= 0) break;
-        used += (size_t)count;
-        text[used] = '\0';
-        char *line = text, *end;
-        while ((end = strchr(line, '\n')) != NULL) {
-            *end = '\0';
-            file_map_line(out, line);
-            line = end + 1;
-        }
-        used -= (size_t)(line - text);
-        if (used == sizeof text - 1) used = 0; /* a longer line: what is left of it is none */
-        memmove(text, line, used);
+    struct hak_lines lines;
+    const char *line;
+    size_t length;
+    bool whole, was_whole = true;
+    if (hak_lines_open(&lines, "/proc/self/maps", SIZE_MAX) < 0) return;
+    for (; hak_lines_next(&lines, &line, &length, &whole); was_whole = whole) {
+        if (whole && was_whole && memchr(line, '/', length))
+            hak_writer_printf(out, "map %.*s\n", (int)length, line);
     }
-    hak_file_close(fd);
+    hak_lines_close(&lines);
 }
 
 static int file_write(const char *path) {
@@ -83,7 +87,7 @@ static int file_write(const char *path) {
     struct hak_writer *out = &file.writer;
     hak_writer_printf(out, "%s\n", HAK_SITE_FILE_MAGIC);
     uint32_t count = hak_site_count();
-    for (uint32_t i = 0; i < count; i++) file_site(out, &hak_site_table[i]);
+    for (uint32_t i = 0; i < count; i++) file_site(out, (uint16_t)i);
     file_maps(out);
     hak_writer_printf(out, "end\n");
     return hak_whole_close(&file, 0);

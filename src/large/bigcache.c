@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Header: large/bigcache.h.
+ *
+ * Entries belong to a bucket and are used again there; they move only when a larger table's bucket
+ * takes them over.
+ */
+#include "large/bigcache.h"
+
+#include "base/counter.h"
+#include "os/lock.h"
+#include "span/arena.h"
+
+#define CACHE_SHIFT_FIRST (HAK_STRESS ? 1u : 8u)
+#define CACHE_SHIFT_LAST  16u
+
+/* An expiry looks at so many buckets. */
+#define CACHE_LOOKS 256u
+
+struct cache_entry {
+    struct cache_entry *next;
+    void *item;
+    size_t bytes;
+    uint32_t site, class;
+    uint32_t since_ms, keep_ms;
+};
+
+/* All but the lock is for its holder. */
+struct cache_bucket {
+    _Atomic uint32_t lock; /* os/lock.h */
+    bool filled;           /* has taken its items from the table before */
+    struct cache_entry *first;
+    struct cache_entry *spare; /* without an item */
+};
+
+/* atomic: set once each; the table of 1 << (CACHE_SHIFT_FIRST + n) buckets */
+static _Atomic(struct cache_bucket *) cache_table[CACHE_SHIFT_LAST + 1];
+static _Atomic uint32_t cache_shift;  /* atomic: of the table in use; 0: none yet.  Only grows */
+static _Atomic uint32_t cache_cursor; /* atomic, relaxed: where expiry and trimming go on */
+static _Atomic(hak_bigcache_evict *) cache_evict; /* atomic, relaxed */
+
+static struct {
+    hak_count_t hits, misses, puts, refused, expired, evicted, bytes, items;
+} cache_count; /* atomic, relaxed */
+
+void hak_bigcache_init(hak_bigcache_evict *evict) {
+    atomic_store_explicit(&cache_evict, evict, memory_order_relaxed);
+}
+
+/* FNV-1a, 32 bits (G. Fowler, L. C. Noll, K.-P. Vo; RFC 9923). */
+static uint32_t cache_hash(uint32_t site, uint32_t class) {
+    const uint32_t word[2] = {site, class};
+    uint32_t hash = 2166136261u;
+    for (unsigned i = 0; i < 8; i++) {
+        hash ^= word[i / 4] >> i % 4 * 8 & 0xff;
+        hash *= 16777619u;
+    }
+    return hash;
+}
+
+static uint32_t cache_mask(uint32_t shift) {
+    return ((uint32_t)1 << shift) - 1;
+}
+
+/* ---- Tables ---------------------------------------------------------------------------------- */
+
+/* Makes the table of 1 << shift buckets and puts it into use.  False: no memory. */
+static bool cache_grow(uint32_t old, uint32_t shift) {
+    struct cache_bucket *none = NULL;
+    if (!atomic_load_explicit(&cache_table[shift], memory_order_acquire)) {
+        struct cache_bucket *table = hak_arena_alloc(sizeof *table << shift, HAK_CACHE_LINE);
+        if (!table) return false;
+        /* release: who sees the shift sees zeroed buckets.  The loser's table stays unused. */
+        atomic_compare_exchange_strong_explicit(&cache_table[shift], &none, table,
+                                                memory_order_release, memory_order_relaxed);
+    }
+    /* acq_rel: the table before the shift; whoever was first has grown it as far */
+    atomic_compare_exchange_strong_explicit(&cache_shift, &old, shift, memory_order_acq_rel,
+                                            memory_order_relaxed);
+    return true;
+}
+
+static struct cache_bucket *cache_bucket_at(uint32_t hash, uint32_t shift) {
+    struct cache_bucket *table = atomic_load_explicit(&cache_table[shift], memory_order_acquire);
+    return &table[hash & cache_mask(shift)];
+}
+
+/* Moves those entries of a bucket to one of the next table that belong there. */
+static void cache_split(struct cache_bucket *from, struct cache_bucket *to, uint32_t hash,
+                        uint32_t shift) {
+    struct cache_entry **at = &from->first, **end = &to->first;
+    while (*at) {
+        struct cache_entry *entry = *at;
+        if ((cache_hash(entry->site, entry->class) ^ hash) & cache_mask(shift)) {
+            at = &entry->next;
+            continue;
+        }
+        *at = entry->next;
+        entry->next = NULL;
+        *end = entry; /* in the same order */
+        end = &entry->next;
+    }
+}
+
+/* Locks the bucket of a hash in one table, and has it take what is its own.  NULL: somebody works
+ * there. */
+static struct cache_bucket *cache_lock_in(uint32_t hash, uint32_t shift) {
+    struct cache_bucket *bucket = cache_bucket_at(hash, shift);
+    if (!hak_lock_try(&bucket->lock)) return NULL;
+    if (!bucket->filled && shift > CACHE_SHIFT_FIRST) {
+        struct cache_bucket *before = cache_lock_in(hash, shift - 1);
+        if (!before) {
+            hak_lock_release(&bucket->lock);
+            return NULL;
+        }
+        cache_split(before, bucket, hash, shift);
+        hak_lock_release(&before->lock);
+    }
+    bucket->filled = true;
+    return bucket;
+}
+
+/* The same in the table in use.  Nobody takes from the bucket for a larger table without its lock:
+ * so it is in use as long as it is held. */
+static struct cache_bucket *cache_lock(uint32_t hash) {
+    uint32_t shift = atomic_load_explicit(&cache_shift, memory_order_acquire);
+    struct cache_bucket *bucket = shift ? cache_lock_in(hash, shift) : NULL;
+    if (!bucket || shift == atomic_load_explicit(&cache_shift, memory_order_acquire)) return bucket;
+    hak_lock_release(&bucket->lock);
+    return NULL;
+}
+
+/* ---- Entries --------------------------------------------------------------------------------- */
+
+static struct cache_entry *cache_entry_new(struct cache_bucket *bucket) {
+    struct cache_entry *entry = bucket->spare;
+    if (!entry) return hak_arena_alloc(sizeof *entry, _Alignof(struct cache_entry));
+    bucket->spare = entry->next;
+    return entry;
+}
+
+/* Takes an entry out of its bucket, and the item out of it. */
+static void *cache_take(struct cache_bucket *bucket, struct cache_entry **at) {
+    struct cache_entry *entry = *at;
+    void *item = entry->item;
+    *at = entry->next;
+    hak_order_stores(); /* first: no child finds an item that was taken */
+    hak_counter_sub(&cache_count.bytes, entry->bytes);
+    hak_counter_sub(&cache_count.items, 1);
+    entry->item = NULL;
+    entry->next = bucket->spare;
+    bucket->spare = entry;
+    return item;
+}
+
+void *hak_bigcache_try_get(uint32_t site, uint32_t class) {
+    struct cache_bucket *bucket = cache_lock(cache_hash(site, class));
+    void *item = NULL;
+    if (bucket) {
+        struct cache_entry **at = &bucket->first;
+        while (*at && ((*at)->site != site || (*at)->class != class)) at = &(*at)->next;
+        if (*at) item = cache_take(bucket, at);
+        hak_lock_release(&bucket->lock);
+    }
+    hak_counter_add(item ? &cache_count.hits : &cache_count.misses, 1);
+    return item;
+}
+
+static bool cache_put(const struct cache_entry *new) {
+    uint32_t shift = atomic_load_explicit(&cache_shift, memory_order_acquire);
+    if (!shift && !cache_grow(0, CACHE_SHIFT_FIRST)) return false;
+    if (shift && shift < CACHE_SHIFT_LAST &&
+        hak_counter_read(&cache_count.items) >= (size_t)2 << shift) {
+        cache_grow(shift, shift + 1); /* without memory the chains get longer */
+    }
+    struct cache_bucket *bucket = cache_lock(cache_hash(new->site, new->class));
+    if (!bucket) return false;
+    struct cache_entry *entry = cache_entry_new(bucket);
+    if (entry) {
+        *entry = *new;
+        entry->next = bucket->first;
+        hak_order_stores();
+        bucket->first = entry;
+        hak_counter_add(&cache_count.bytes, new->bytes);
+        hak_counter_add(&cache_count.items, 1);
+    }
+    hak_lock_release(&bucket->lock);
+    return entry != NULL;
+}
+
+bool hak_bigcache_put(uint32_t site, uint32_t class, void *item, size_t bytes, uint32_t now_ms,
+                      uint32_t keep_ms) {
+    bool put = cache_put(&(struct cache_entry){.item = item,
+                                               .bytes = bytes,
+                                               .site = site,
+                                               .class = class,
+                                               .since_ms = now_ms,
+                                               .keep_ms = keep_ms});
+    hak_counter_add(put ? &cache_count.puts : &cache_count.refused, 1);
+    return put;
+}
+
+/* ---- Eviction -------------------------------------------------------------------------------- */
+
+/* A moment, and how long the usual time is then. */
+struct cache_time {
+    uint32_t now_ms, usual_ms;
+};
+
+static bool cache_is_over(const struct cache_entry *entry, const struct cache_time *time) {
+    uint32_t keep = entry->keep_ms == HAK_BIGCACHE_USUAL ? time->usual_ms : entry->keep_ms;
+    return keep != HAK_BIGCACHE_EVER && time->now_ms - entry->since_ms >= keep;
+}
+
+/* How much it is worth to keep an entry: for how long that pays.  The usual time is about this. */
+static uint32_t cache_worth(const struct cache_entry *entry) {
+    return entry->keep_ms == HAK_BIGCACHE_USUAL ? 1000 : entry->keep_ms;
+}
+
+/* An entry of a bucket whose time is over; NULL: none. */
+static struct cache_entry **cache_find_over(struct cache_bucket *bucket,
+                                            const struct cache_time *time) {
+    struct cache_entry **at = &bucket->first;
+    while (*at && !cache_is_over(*at, time)) at = &(*at)->next;
+    return *at ? at : NULL;
+}
+
+/* Of the entries of a class up to `most` the one that is worth the least; NULL: there is none. */
+static struct cache_entry **cache_find_least(struct cache_bucket *bucket, uint32_t most) {
+    struct cache_entry **least = NULL;
+    for (struct cache_entry **at = &bucket->first; *at; at = &(*at)->next)
+        if ((*at)->class <= most && (!least || cache_worth(*at) <= cache_worth(*least))) least = at;
+    return least;
+}
+
+/* Evicts one item of the bucket at `index`: one that is over.  False: there is none. */
+static bool cache_expire_one(uint32_t index, const struct cache_time *time) {
+    struct cache_bucket *bucket = cache_lock(index);
+    if (!bucket) return false;
+    struct cache_entry **at = cache_find_over(bucket, time);
+    void *item = at ? cache_take(bucket, at) : NULL;
+    hak_lock_release(&bucket->lock);
+    if (!item) return false;
+    hak_counter_add(&cache_count.expired, 1);
+    atomic_load_explicit(&cache_evict, memory_order_relaxed)(item, true);
+    return true;
+}
+
+/* The same, one that is worth the least of the classes up to `most`. */
+static bool cache_evict_one(uint32_t index, uint32_t most) {
+    struct cache_bucket *bucket = cache_lock(index);
+    if (!bucket) return false;
+    struct cache_entry **at = cache_find_least(bucket, most);
+    void *item = at ? cache_take(bucket, at) : NULL;
+    hak_lock_release(&bucket->lock);
+    if (!item) return false;
+    hak_counter_add(&cache_count.evicted, 1);
+    atomic_load_explicit(&cache_evict, memory_order_relaxed)(item, false);
+    return true;
+}
+
+static uint32_t cache_next(void) {
+    return atomic_fetch_add_explicit(&cache_cursor, 1, memory_order_relaxed);
+}
+
+void hak_bigcache_expire(uint32_t now_ms, uint32_t usual_ms) {
+    const struct cache_time time = {now_ms, usual_ms};
+    for (uint32_t looks = CACHE_LOOKS; looks && hak_counter_read(&cache_count.items); looks--) {
+        uint32_t index = cache_next();
+        while (cache_expire_one(index, &time)) {
+        }
+    }
+}
+
+void hak_bigcache_trim(size_t budget) {
+    uint32_t shift = atomic_load_explicit(&cache_shift, memory_order_acquire);
+    if (!shift) return;
+    uint32_t empty = 0; /* buckets in a row that had nothing */
+    while (hak_bigcache_bytes() > budget && empty <= cache_mask(shift))
+        empty = cache_evict_one(cache_next(), UINT32_MAX) ? 0 : empty + 1;
+}
+
+void hak_bigcache_give(uint32_t most) {
+    uint32_t shift = atomic_load_explicit(&cache_shift, memory_order_acquire);
+    if (!shift) return;
+    for (uint32_t looked = 0; looked <= cache_mask(shift); looked++)
+        if (!hak_counter_read(&cache_count.items) || cache_evict_one(cache_next(), most)) return;
+}
+
+void hak_bigcache_shutdown(void) {
+    hak_bigcache_trim(0);
+}
+
+/* ---- Statistics ------------------------------------------------------------------------------ */
+
+size_t hak_bigcache_bytes(void) {
+    return hak_counter_read(&cache_count.bytes);
+}
+
+struct hak_bigcache_stats hak_bigcache_stats(void) {
+    uint32_t shift = atomic_load_explicit(&cache_shift, memory_order_relaxed);
+    return (struct hak_bigcache_stats){
+        .hits = hak_counter_read(&cache_count.hits),
+        .misses = hak_counter_read(&cache_count.misses),
+        .puts = hak_counter_read(&cache_count.puts),
+        .refused = hak_counter_read(&cache_count.refused),
+        .expired = hak_counter_read(&cache_count.expired),
+        .evicted = hak_counter_read(&cache_count.evicted),
+        .bytes = hak_bigcache_bytes(),
+        .items = hak_counter_read(&cache_count.items),
+        .buckets = shift ? (size_t)1 << shift : 0,
+    };
+}
