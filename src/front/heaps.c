@@ -48,11 +48,9 @@ static void *heaps_allocate(struct hak_heap *heap, size_t size, size_t alignment
     }
     if (alignment > HAK_MIN_ALIGN) class = hak_class_of_aligned(size, alignment);
     else if (size <= HAK_LARGE_MAX) class = hak_class_of(size);
-    bool zeros = *zeroed;
     void *block = heaps_try(heap, class, size, alignment, zeroed, site);
     if (!block) { /* what is free in the wrong place may be what is missing */
         hak_release_all();
-        *zeroed = zeros;
         block = heaps_try(heap, class, size, alignment, zeroed, site);
     }
     if (!block) errno = ENOMEM;

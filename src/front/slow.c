@@ -79,11 +79,9 @@ static void *slow_fail(void) {
 
 static void *slow_huge(size_t size, size_t alignment, bool *zeroed, const void *site) {
     uint16_t number = hak_site_find(site);
-    bool zeros = *zeroed;
     struct hak_superslab *huge = hak_cached_alloc(size, alignment, number, zeroed);
     if (!huge) {
         hak_release_all(); /* what is free in the wrong place may be what is missing */
-        *zeroed = zeros;
         huge = hak_cached_alloc(size, alignment, number, zeroed);
     }
     if (!huge) return slow_fail();

@@ -233,30 +233,26 @@ static struct cache_entry **cache_find_least(struct cache_bucket *bucket, uint32
     return least;
 }
 
-/* Evicts one item of the bucket at `index`: one that is over.  False: there is none. */
-static bool cache_expire_one(uint32_t index, const struct cache_time *time) {
-    struct cache_bucket *bucket = cache_lock(index);
-    if (!bucket) return false;
-    struct cache_entry **at = cache_find_over(bucket, time);
+/* Evicts an entry (NULL: none) of a locked bucket, and unlocks that.  False: there was none. */
+static bool cache_evict_entry(struct cache_bucket *bucket, struct cache_entry **at, bool expired) {
     void *item = at ? cache_take(bucket, at) : NULL;
     hak_lock_release(&bucket->lock);
     if (!item) return false;
-    hak_counter_add(&cache_count.expired, 1);
-    atomic_load_explicit(&cache_evict, memory_order_relaxed)(item, true);
+    hak_counter_add(expired ? &cache_count.expired : &cache_count.evicted, 1);
+    atomic_load_explicit(&cache_evict, memory_order_relaxed)(item, expired);
     return true;
+}
+
+/* Evicts one item of the bucket at `index`: one that is over.  False: there is none. */
+static bool cache_expire_one(uint32_t index, const struct cache_time *time) {
+    struct cache_bucket *bucket = cache_lock(index);
+    return bucket && cache_evict_entry(bucket, cache_find_over(bucket, time), true);
 }
 
 /* The same, one that is worth the least of the classes up to `most`. */
 static bool cache_evict_one(uint32_t index, uint32_t most) {
     struct cache_bucket *bucket = cache_lock(index);
-    if (!bucket) return false;
-    struct cache_entry **at = cache_find_least(bucket, most);
-    void *item = at ? cache_take(bucket, at) : NULL;
-    hak_lock_release(&bucket->lock);
-    if (!item) return false;
-    hak_counter_add(&cache_count.evicted, 1);
-    atomic_load_explicit(&cache_evict, memory_order_relaxed)(item, false);
-    return true;
+    return bucket && cache_evict_entry(bucket, cache_find_least(bucket, most), false);
 }
 
 static uint32_t cache_next(void) {

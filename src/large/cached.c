@@ -10,7 +10,6 @@
 #include "span/region.h"
 
 #define CACHED_BUDGET_MIN ((size_t)8 << 20)
-#define CACHED_REGION_MAX ((size_t)32 << 20) /* larger blocks are mappings of their own */
 #define CACHED_LOOK_MS    10u
 #define CACHED_WINDOW_MS  10000u
 
@@ -22,15 +21,13 @@ static _Atomic uint32_t cached_in_regions; /* atomic, relaxed: blocks in the cac
 
 size_t hak_cached_round(size_t size) {
     size_t step = hak_page_bytes();
-    if (size > CACHED_REGION_MAX) step = (size_t)1 << (hak_log2(size) - 3);
+    if (size > HAK_HUGE_REGION_MAX) step = (size_t)1 << (hak_log2(size) - 3);
     return size > PTRDIFF_MAX - step ? size : hak_align_up(size, step);
 }
 
 /* What blocks have in common of which each fits in the other's place.  0: none does. */
 static uint32_t cached_class(size_t bytes, size_t alignment) {
-    if (alignment > HAK_SUPERSLAB_BYTES) return 0;
-    size_t slots = (bytes + HAK_SUPERSLAB_BYTES - 1) >> HAK_SUPERSLAB_SHIFT;
-    return (uint32_t)hak_max_size(slots, 2);
+    return alignment > HAK_SUPERSLAB_BYTES ? 0 : (uint32_t)hak_huge_slots(bytes);
 }
 
 static void cached_count(size_t from_bytes, size_t to_bytes) {
@@ -61,7 +58,7 @@ static void cached_count_region(const struct hak_superslab *huge, uint32_t chang
 }
 
 struct hak_superslab *hak_cached_alloc(size_t size, size_t alignment, uint16_t site, bool *zeroed) {
-    bool wants_new = *zeroed && size > CACHED_REGION_MAX;
+    bool zeros = *zeroed, wants_new = zeros && size > HAK_HUGE_REGION_MAX;
     size_t bytes = hak_cached_round(size ? size : 1);
     uint32_t class = cached_class(bytes, alignment);
     struct hak_superslab *huge = NULL;
@@ -73,7 +70,10 @@ struct hak_superslab *hak_cached_alloc(size_t size, size_t alignment, uint16_t s
     } else {
         huge = hak_huge_alloc(bytes, alignment, zeroed);
         if (!huge && bytes > size) huge = hak_huge_alloc(size, alignment, zeroed);
-        if (!huge) return NULL;
+        if (!huge) {
+            *zeroed = zeros;
+            return NULL;
+        }
     }
     huge->site = site;
     cached_count(0, huge->huge_bytes);
@@ -84,7 +84,7 @@ struct hak_superslab *hak_cached_alloc(size_t size, size_t alignment, uint16_t s
 /* A superslab is to be claimed: a cached one is better, as its memory is there. */
 static void cached_yield(void) {
     if (atomic_load_explicit(&cached_in_regions, memory_order_relaxed))
-        hak_bigcache_give(CACHED_REGION_MAX >> HAK_SUPERSLAB_SHIFT);
+        hak_bigcache_give(HAK_HUGE_SLOTS_MAX);
 }
 
 /* What leaves the cache unused.  Within the budget it is as if it were freed now. */
@@ -96,7 +96,8 @@ static void cached_evict(void *item, bool expired) {
 void hak_cached_free(struct hak_superslab *huge, uint32_t now_ms, uint32_t keep_ms) {
     size_t bytes = huge->huge_bytes;
     /* A mapping of its own has the size of its block, which may be one that nobody asks for. */
-    bool fits = huge->huge_slots || (bytes > CACHED_REGION_MAX && bytes == hak_cached_round(bytes));
+    bool fits = huge->huge_slots ||
+                (bytes > HAK_HUGE_REGION_MAX && bytes == hak_cached_round(bytes));
     uint32_t class = huge->huge_slots ? huge->huge_slots : cached_class(bytes, 0);
     cached_count(bytes, 0);
     hak_huge_hide(huge);

@@ -22,7 +22,7 @@
 
 /* As hak_huge_alloc, for a site (observe/site.h).  *zeroed, in: zeros are wanted.  Then a block
  * above 32 MiB is not taken from the cache: a new one has them, and becomes resident only where it
- * is written to. */
+ * is written to.  Without memory it stays as it was. */
 struct hak_superslab *hak_cached_alloc(size_t size, size_t alignment, uint16_t site, bool *zeroed);
 
 /* As hak_huge_free; it may be kept for keep_ms (0: not; HAK_BIGCACHE_USUAL: the option

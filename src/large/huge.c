@@ -10,15 +10,6 @@
 #include "span/map.h"
 #include "span/region.h"
 
-/* A block in a region has so many: of up to 4 MiB each fits where another one was. */
-#define HUGE_SLOTS_MIN 2u
-#define HUGE_SLOTS_MAX 16u
-
-static size_t huge_slots(size_t bytes) {
-    size_t slots = (bytes + HAK_SUPERSLAB_BYTES - 1) >> HAK_SUPERSLAB_SHIFT;
-    return hak_max_size(slots, HUGE_SLOTS_MIN);
-}
-
 static void huge_begin(struct hak_superslab *huge, size_t bytes, unsigned slots) {
     huge->huge_bytes = bytes;
     huge->huge_slots = (uint16_t)slots;
@@ -51,9 +42,9 @@ static bool huge_is_clean(struct hak_superslab *huge, unsigned slots) {
 struct hak_superslab *hak_huge_alloc(size_t size, size_t alignment, bool *zeroed) {
     size_t bytes = hak_align_up(size ? size : 1, hak_page_bytes());
     if (bytes < size) return NULL;
-    size_t slots = huge_slots(bytes);
+    size_t slots = hak_huge_slots(bytes);
     struct hak_superslab *huge;
-    if (slots > HUGE_SLOTS_MAX || alignment > HAK_SUPERSLAB_BYTES) {
+    if (slots > HAK_HUGE_SLOTS_MAX || alignment > HAK_SUPERSLAB_BYTES) {
         huge = hak_region_map_dedicated(bytes, hak_max_size(alignment, HAK_SUPERSLAB_BYTES));
         slots = 0;
         *zeroed = true;
@@ -98,8 +89,8 @@ void hak_huge_free(struct hak_superslab *huge) {
 }
 
 static struct hak_superslab *huge_resize_in_region(struct hak_superslab *huge, size_t bytes) {
-    size_t slots = huge_slots(bytes);
-    if (slots > HUGE_SLOTS_MAX) return NULL;
+    size_t slots = hak_huge_slots(bytes);
+    if (slots > HAK_HUGE_SLOTS_MAX) return NULL;
     if (slots > huge->huge_slots) {
         unsigned more = (unsigned)slots - huge->huge_slots;
         if (!hak_region_claim_next(huge, huge->huge_slots, more)) return NULL;
@@ -146,7 +137,7 @@ struct hak_superslab *hak_huge_resize(struct hak_superslab *huge, size_t size) {
     if (bytes == huge->huge_bytes) return huge;
     if (huge->huge_slots) {
         struct hak_superslab *resized = huge_resize_in_region(huge, bytes);
-        if (resized || bytes <= (size_t)HUGE_SLOTS_MAX << HAK_SUPERSLAB_SHIFT) return resized;
+        if (resized || bytes <= HAK_HUGE_REGION_MAX) return resized;
         return huge_move(huge, bytes);
     }
     if (hak_page_resize(huge->base, huge->huge_bytes, bytes)) {

@@ -15,6 +15,17 @@
 #include "base/base.h"
 #include "span/superslab.h"
 
+/* A block in a region has so many superslabs: of up to 4 MiB each fits where another one was. */
+#define HAK_HUGE_SLOTS_MIN  2u
+#define HAK_HUGE_SLOTS_MAX  16u
+#define HAK_HUGE_REGION_MAX ((size_t)HAK_HUGE_SLOTS_MAX << HAK_SUPERSLAB_SHIFT)
+
+/* The superslabs that a block of so many bytes has in a region, if it is not too large for one. */
+HAK_INLINE size_t hak_huge_slots(size_t bytes) {
+    size_t slots = (bytes + HAK_SUPERSLAB_BYTES - 1) >> HAK_SUPERSLAB_SHIFT;
+    return hak_max_size(slots, HAK_HUGE_SLOTS_MIN);
+}
+
 /* A huge block's superslab; its address is ->base.  *zeroed: it reads as zeros.  alignment is a
  * power of two.  NULL: no memory. */
 struct hak_superslab *hak_huge_alloc(size_t size, size_t alignment, bool *zeroed);

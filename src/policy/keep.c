@@ -6,6 +6,7 @@
 
 #include "config/option.h"
 #include "large/bigcache.h"
+#include "large/huge.h"
 #include "os/clock.h"
 #include "os/lock.h"
 #include "os/page.h"
@@ -13,9 +14,6 @@
 #include "span/arena.h"
 
 #define KEEP_PAGE_SHIFT 12
-
-/* Blocks above this are mappings of their own. */
-#define KEEP_REGION_MAX ((size_t)32 << 20)
 
 /* A page's first touch and its release are measured on so many pages, once; without a clock, or
  * memory for that, and outside of what machines can do, the nearest of these counts. */
@@ -110,8 +108,8 @@ static void keep_wait(struct hak_keep_site *site, size_t bytes, uint32_t now_ms)
 /* By the fixed policy: the time, and the step that is nearest. */
 static uint32_t keep_fixed(size_t bytes, unsigned *step) {
     int64_t delay = hak_option_int(HAK_OPTION_PURGE_DELAY_MS);
-    *step = bytes > KEEP_REGION_MAX ? 0 : 3;
-    if (bytes > KEEP_REGION_MAX) return 0;
+    *step = bytes > HAK_HUGE_REGION_MAX ? 0 : 3;
+    if (bytes > HAK_HUGE_REGION_MAX) return 0;
     return delay ? HAK_BIGCACHE_USUAL : 0;
 }
 
