@@ -182,6 +182,8 @@ struct hak_stats {
     uint64_t bigcache_expired; /* given up because their time was over                      */
     uint64_t bigcache_evicted; /* given up for others, or by hak_collect                    */
     uint64_t bigcache_bytes;   /* there now; part of free_dirty                             */
+
+    uint64_t os_madvise_populate; /* system calls: pages asked for ahead, many at once */
 };
 
 /* Fills in *stats.  Set .version and .size first: an older caller gets the fields that it knows.

@@ -18,6 +18,7 @@ struct hak_counters {
     /* system calls, and those that failed */
     hak_count_t os_mmap, os_munmap, os_mremap, os_mprotect;
     hak_count_t os_madvise_dontneed, os_madvise_free, os_madvise_hugepage, os_madvise_nohugepage;
+    hak_count_t os_madvise_populate;
     hak_count_t os_mmap_failed, os_munmap_failed, os_mremap_failed, os_mprotect_failed;
     hak_count_t os_madvise_failed;
 

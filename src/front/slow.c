@@ -380,7 +380,10 @@ bool hak_slow_resize(void *block, size_t size) {
     struct hak_heap *heap = hak_heap_enter(tls);
     unsigned class = hak_class_of(size);
     bool resized = hak_slab_resize(hak_slab_of(block), class);
-    if (resized) hak_site_resized(block, hak_tag_class(tag), class);
+    if (resized) {
+        hak_heap_slab_resized(heap, hak_tag_class(tag), class);
+        hak_site_resized(block, hak_tag_class(tag), class);
+    }
     slow_tick(heap);
     hak_heap_leave(tls);
     return resized;

@@ -219,8 +219,8 @@ static void adopt_repair_slab(struct hak_heap *owner, struct hak_slab *slab) {
     slab->next = slab->prev = NULL;
     slab->listed = false;
     hak_slab_recount(slab);
-    if (hak_slab_has_free(slab) || slab->carved < slab->capacity) hak_heap_slab_add(owner, slab);
-    else hak_heap_slab_full(owner, slab);
+    hak_heap_slab_add(owner, slab);
+    if (!hak_slab_has_free(slab) && slab->carved == slab->capacity) hak_heap_slab_full(owner, slab);
 }
 
 void hak_adopt_repair(struct hak_heap *heap) {

@@ -7,98 +7,12 @@
 #include "config/option.h"
 #include "heap/adopt.h"
 #include "heap/idle.h"
+#include "heap/magazine.h"
 #include "heap/remote.h"
 #include "heap/slots.h"
 #include "os/report.h"
 
 #include <string.h>
-
-/* So often a magazine is refilled and flushed in turn, since the last look for idle ones, before it
- * grows: its array is memory, too. */
-#define BIN_TURNS 4u
-
-/* Refills, or flushes, in a row after which more are expected. */
-#define BIN_DRIFT 4
-
-/* A magazine that may hold more than so many bytes grows only while those of the whole heap may
- * hold less than magazine_bytes, so many times. */
-#define BIN_SMALL_BYTES ((size_t)64 << 10)
-#define BIN_CLASSES     16u
-
-/* ---- Magazine sizes -------------------------------------------------------------------------- */
-
-static uint32_t bin_capacity_max(unsigned class) {
-    if (HAK_STRESS || class > HAK_SHARED_CLASSES) return 1;
-    size_t bytes = (size_t)hak_option_int(HAK_OPTION_MAGAZINE_BYTES);
-    size_t blocks = (size_t)hak_option_int(HAK_OPTION_MAGAZINE_BLOCKS);
-    blocks = hak_min_size(blocks, bytes / hak_class_table[class].block_bytes);
-    if (blocks > 3 && hak_is_power_of_two(blocks)) blocks--; /* an array has a slot without one */
-    return blocks ? (uint32_t)blocks : 1;
-}
-
-void hak_bin_resize(struct hak_heap *heap, unsigned class, uint32_t capacity) {
-    struct hak_bin *bin = &heap->bin[class];
-    struct hak_bin_cold *cold = &heap->cold[class];
-    if (hak_slots_room(cold->base, capacity) < capacity) {
-        struct hak_slot *old = cold->base, *larger = hak_slots_new(heap, capacity);
-        if (!larger) return;
-        uint32_t count = hak_heap_bin_count(heap, class);
-        memcpy(larger + 1, old + cold->floor + 1, count * sizeof *old);
-        cold->base = larger;
-        cold->floor = 0;
-        bin->top = larger + count;
-        hak_slots_keep(heap, old);
-    }
-    cold->capacity = (uint16_t)capacity;
-    bin->limit = cold->base + capacity;
-}
-
-/* How much more the magazines of all classes may hold. */
-static size_t bin_bytes_left(const struct hak_heap *heap) {
-    size_t max = BIN_CLASSES * (size_t)hak_option_int(HAK_OPTION_MAGAZINE_BYTES), used = 0;
-    for (unsigned class = 1; class <= HAK_SHARED_CLASSES; class ++)
-        used += (size_t)heap->cold[class].capacity * hak_class_table[class].block_bytes;
-    return used < max ? max - used : 0;
-}
-
-/* A flush came after a refill, or a refill after a flush. */
-static void bin_turn(struct hak_heap *heap, unsigned class) {
-    if (++heap->cold[class].turns < BIN_TURNS) return;
-    heap->cold[class].turns = 0;
-    size_t size = hak_class_table[class].block_bytes, capacity = heap->cold[class].capacity;
-    size_t wanted = hak_min_size(capacity * 2 + 1, bin_capacity_max(class));
-    if (wanted > capacity && wanted * size > BIN_SMALL_BYTES &&
-        (wanted - capacity) * size > bin_bytes_left(heap))
-        wanted = hak_max_size(BIN_SMALL_BYTES / size, capacity);
-    hak_bin_resize(heap, class, (uint32_t)wanted);
-}
-
-/* A class that is used for the first time gets its array. */
-static bool bin_has_slots(struct hak_heap *heap, unsigned class) {
-    if (heap->cold[class].base == hak_slots_none())
-        hak_bin_resize(heap, class, heap->cold[class].capacity);
-    return heap->cold[class].base != hak_slots_none();
-}
-
-/* How many blocks a magazine has after a refill (step = 1), or a flush (-1): half of what it has
- * room for, in the middle between the next flush and the next refill.  After a few of the same kind
- * in a row the program is seen to allocate, or to free, for a while, and it has almost all, or
- * almost none. */
-static uint32_t bin_level(struct hak_bin_cold *cold, int step) {
-    int drift = cold->drift * step > 0 ? cold->drift + step : step;
-    uint32_t capacity = cold->capacity;
-    if (drift < BIN_DRIFT && drift > -BIN_DRIFT) {
-        cold->drift = (int8_t)drift;
-        return capacity / 2;
-    }
-    return step > 0 ? capacity - capacity / 8 : capacity / 8;
-}
-
-/* Blocks to move at once, H6. */
-static unsigned bin_batch(struct hak_heap *heap, unsigned class) {
-    uint32_t level = bin_level(&heap->cold[class], 1);
-    return level > HAK_BATCH_MAX ? HAK_BATCH_MAX : level ? level : 1;
-}
 
 static void bin_report(unsigned class, const struct hak_block *block, const char *what,
                        const char *how) {
@@ -127,6 +41,8 @@ static unsigned bin_from_slab(struct hak_heap *heap, struct hak_slab *slab, unsi
     if (heap->cold[slab->class].kept == slab) heap->cold[slab->class].kept = NULL;
     unsigned count = hak_slab_take(slab, max, slot);
     if (!count) {
+        size_t ahead = hak_magazine_ahead(heap, slab->class);
+        if (ahead) hak_slab_populate(slab, ahead);
         count = hak_slab_carve(slab, max, heap->mark, slot);
         *zeroed = count && slab->clean;
     }
@@ -175,8 +91,8 @@ static unsigned bin_from_elsewhere(struct hak_heap *heap, unsigned class, unsign
  * NULL: no memory. */
 static struct hak_block *bin_fill(struct hak_heap *heap, unsigned class, bool drained,
                                   bool *zeroed) {
-    struct hak_slot one[2], *slot = bin_has_slots(heap, class) ? heap->cold[class].base : one;
-    unsigned max = slot != one ? bin_batch(heap, class) : 1;
+    struct hak_slot one[2], *slot = hak_magazine_ready(heap, class) ? heap->cold[class].base : one;
+    unsigned max = slot != one ? hak_magazine_batch(&heap->cold[class]) : 1;
     unsigned count = bin_from_own_slabs(heap, class, drained, max, slot, zeroed);
     if (!count) count = bin_from_elsewhere(heap, class, max, slot, zeroed);
     if (!count) return NULL;
@@ -222,7 +138,9 @@ struct hak_block *hak_bin_refill(struct hak_heap *heap, unsigned class, bool *ze
     cold->was_refilled = 1;
     if (cold->was_flushed) {
         cold->was_flushed = 0;
-        bin_turn(heap, class);
+        hak_magazine_turn(heap, class);
+    } else {
+        hak_magazine_follow(heap, class);
     }
     bool drained = hak_remote_drain(heap);
     if (hak_unlikely(class > HAK_SHARED_CLASSES)) bin_clear_single(heap);
@@ -307,7 +225,7 @@ void hak_bin_flush(struct hak_heap *heap, unsigned class, uint32_t keep, uint32_
 static void bin_spill(struct hak_heap *heap, unsigned class) {
     struct hak_bin *bin = &heap->bin[class];
     uint32_t count = hak_heap_bin_count(heap, class);
-    uint32_t keep = bin_level(&heap->cold[class], -1);
+    uint32_t keep = hak_magazine_level(&heap->cold[class], -1);
     uint32_t moved = keep < HAK_BATCH_MAX ? keep : HAK_BATCH_MAX;
     uint32_t flushed = count - keep < HAK_BATCH_MAX ? count - keep : HAK_BATCH_MAX;
     struct hak_slot *first = bin->top + 1 - moved - flushed;
@@ -330,10 +248,12 @@ void hak_bin_retire(struct hak_heap *heap) {
         struct hak_bin *bin = &heap->bin[class];
         struct hak_bin_cold *cold = &heap->cold[class];
         struct hak_slot *old = cold->base;
+        if (old == hak_slots_none() && !cold->kept) continue; /* was not in use */
         uint32_t half = cold->capacity / 2u, first = hak_heap_first_capacity(class);
         hak_bin_clear(heap, class);
         cold->capacity = (uint16_t)(half > first ? half : first);
         cold->floor = 0;
+        cold->young = 0;
         bin->top = bin->limit = cold->base = hak_slots_none();
         hak_slots_keep(heap, old);
     }
@@ -352,10 +272,10 @@ static void bin_settle(struct hak_heap *heap, unsigned class) {
 static __attribute__((noinline)) bool bin_overflow(struct hak_heap *heap, unsigned class) {
     struct hak_bin *bin = &heap->bin[class];
     struct hak_bin_cold *cold = &heap->cold[class];
-    if (!bin_has_slots(heap, class)) return false;
+    if (!hak_magazine_ready(heap, class)) return false;
     if (bin->top < bin->limit) return true;
     if (!cold->floor) {
-        if (!cold->was_flushed) bin_turn(heap, class);
+        if (!cold->was_flushed) hak_magazine_turn(heap, class);
         cold->was_flushed = 1;
         if (bin->top < bin->limit) return true;
         bin_spill(heap, class);

@@ -7,11 +7,7 @@
  * A refill first has blocks that other threads have freed come home, and then asks, in this order:
  * free blocks of the heap's slabs; the untouched end of a slab; slabs of ended threads; a new slab.
  *
- * Magazine sizes follow use.  A magazine that is flushed after a refill and refilled after a flush,
- * more than once, is too small, and grows to double, up to the options magazine_blocks and
- * magazine_bytes; all of a heap together to 16 times magazine_bytes, and 64 KiB each.  One that is
- * idle shrinks (heap/idle.h).  A refill fills half of a magazine, and a flush leaves half, but
- * after a few in a row, and but for H6.
+ * How much they move is for heap/magazine.h.
  *
  * Above 32 KiB a slab has one block.  A refill that finds none in the magazines of its class and
  * the next two gives back a block of each magazine of such classes, before it takes units.
@@ -44,10 +40,6 @@ void hak_bin_clear_all(struct hak_heap *heap);
 
 /* The same for a heap whose thread ends: its arrays are for whatever comes next. */
 void hak_bin_retire(struct hak_heap *heap);
-
-/* Changes the capacity of a magazine, which may need a larger array: without memory for that it
- * stays as it is. */
-void hak_bin_resize(struct hak_heap *heap, unsigned class, uint32_t capacity);
 
 /* Gives back the empty slab that is kept for a class, if there is one. */
 void hak_bin_drop_kept(struct hak_heap *heap, unsigned class);

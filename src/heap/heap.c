@@ -11,7 +11,7 @@
 #include "os/env.h"
 #include "span/arena.h"
 
-/* A magazine starts with so much room and grows where it is seen to help (heap/bin.c). */
+/* A magazine starts with so much room and grows where it is seen to help (heap/magazine.c). */
 #define HEAP_MAGAZINE_START_BLOCKS 15u
 #define HEAP_MAGAZINE_START_BYTES  ((size_t)8 << 10)
 
@@ -27,6 +27,7 @@ static void heap_reset_class(struct hak_heap *heap, unsigned class) {
     size_t blocks = hak_heap_first_capacity(class);
     struct hak_bin_cold *cold = &heap->cold[class];
     cold->partial = cold->kept = NULL;
+    cold->slabs = 0;
     size_t room = hak_slots_room(cold->base, blocks);
     cold->capacity = (uint16_t)(room ? room : blocks);
     cold->floor = 0;
@@ -76,24 +77,39 @@ static void heap_list_remove(struct hak_slab **list, struct hak_slab *slab) {
     slab->next = slab->prev = NULL;
 }
 
-void hak_heap_slab_add(struct hak_heap *heap, struct hak_slab *slab) {
+static void heap_slab_list(struct hak_heap *heap, struct hak_slab *slab) {
     heap_list_push(&heap->cold[slab->class].partial, slab);
     slab->listed = true;
 }
 
-void hak_heap_slab_remove(struct hak_heap *heap, struct hak_slab *slab) {
+static void heap_slab_unlist(struct hak_heap *heap, struct hak_slab *slab) {
     if (heap->cold[slab->class].kept == slab) heap->cold[slab->class].kept = NULL;
     if (slab->listed) heap_list_remove(&heap->cold[slab->class].partial, slab);
     else if (heap->dedicated) heap_list_remove(&heap->full, slab);
     slab->listed = false;
 }
 
+void hak_heap_slab_add(struct hak_heap *heap, struct hak_slab *slab) {
+    heap->cold[slab->class].slabs++;
+    heap_slab_list(heap, slab);
+}
+
+void hak_heap_slab_remove(struct hak_heap *heap, struct hak_slab *slab) {
+    heap->cold[slab->class].slabs--;
+    heap_slab_unlist(heap, slab);
+}
+
+void hak_heap_slab_resized(struct hak_heap *heap, unsigned from_class, unsigned to_class) {
+    heap->cold[from_class].slabs--;
+    heap->cold[to_class].slabs++;
+}
+
 void hak_heap_slab_partial(struct hak_heap *heap, struct hak_slab *slab) {
-    hak_heap_slab_remove(heap, slab);
-    hak_heap_slab_add(heap, slab);
+    heap_slab_unlist(heap, slab);
+    heap_slab_list(heap, slab);
 }
 
 void hak_heap_slab_full(struct hak_heap *heap, struct hak_slab *slab) {
-    hak_heap_slab_remove(heap, slab);
+    heap_slab_unlist(heap, slab);
     if (heap->dedicated) heap_list_push(&heap->full, slab);
 }

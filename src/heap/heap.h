@@ -18,9 +18,9 @@
  *
  * Concurrency: every field belongs to the owner unless it says otherwise.
  *
- * Not here: refill and flush (heap/bin.h), looks at magazines (heap/idle.h), their arrays
- * (heap/slots.h), sending and draining (heap/remote.h), change of owner (heap/adopt.h), the table
- * of heaps (heap/registry.h), threads (heap/thread_heap.h).
+ * Not here: refill and flush (heap/bin.h), how large magazines are (heap/magazine.h), looks at them
+ * (heap/idle.h), their arrays (heap/slots.h), sending and draining (heap/remote.h), change of owner
+ * (heap/adopt.h), the table of heaps (heap/registry.h), threads (heap/thread_heap.h).
  */
 #ifndef HAK_HEAP_HEAP_H
 #define HAK_HEAP_HEAP_H
@@ -67,14 +67,16 @@ struct hak_bin_cold {
     struct hak_slab *kept;    /* one of them, if none of its blocks is in use; or NULL */
     struct hak_slot *base;    /* of the magazine */
     uint64_t refills, flushes;
-    uint16_t capacity;    /* of the magazine, in blocks */
-    uint16_t floor;       /* slots above the base that hold nothing any more */
-    uint32_t trace;       /* of its use, when the heap last needed a new slab: heap/idle.c */
-    uint8_t was_flushed;  /* since the last refill */
-    uint8_t was_refilled; /* since the last look for idle magazines */
-    int8_t drift;         /* refills in a row, or -flushes: heap/bin.c */
-    uint8_t turns;        /* what says that it is too small: heap/bin.c */
-    uint8_t kept_looks;   /* for idle magazines, since the slab was kept */
+    uint16_t capacity;      /* of the magazine, in blocks */
+    uint16_t floor;         /* slots above the base that hold nothing any more */
+    uint32_t trace;         /* of its use, when the heap last needed a new slab: heap/idle.c */
+    uint32_t slabs;         /* that the heap owns */
+    uint8_t was_flushed;    /* since the last refill */
+    uint8_t was_refilled;   /* since the last look for idle magazines */
+    int8_t drift;           /* refills in a row, or -flushes: heap/magazine.c */
+    uint8_t young : 2;      /* refills for its thread, a few of them: heap/magazine.c */
+    uint8_t turns : 3;      /* what says that it is too small: heap/magazine.c */
+    uint8_t kept_looks : 3; /* for idle magazines, since the slab was kept */
 };
 
 /* Blocks of one other heap, gathered to be sent. */
@@ -224,6 +226,7 @@ uint32_t hak_heap_first_capacity(unsigned class);
 void hak_heap_slab_add(struct hak_heap *heap, struct hak_slab *slab); /* new: partial */
 void hak_heap_slab_remove(struct hak_heap *heap,
                           struct hak_slab *slab); /* from the list it is in */
+void hak_heap_slab_resized(struct hak_heap *heap, unsigned from_class, unsigned to_class);
 void hak_heap_slab_partial(struct hak_heap *heap, struct hak_slab *slab); /* it has blocks again */
 void hak_heap_slab_full(struct hak_heap *heap, struct hak_slab *slab);    /* it has none left */
 

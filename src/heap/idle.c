@@ -5,6 +5,7 @@
 #include "heap/idle.h"
 
 #include "heap/bin.h"
+#include "heap/magazine.h"
 
 /* Classes that one look by the clock takes in, and one before the heap grows. */
 #define IDLE_CLASSES         8u
@@ -46,7 +47,7 @@ void hak_idle_look(struct hak_heap *heap) {
         if (!cold->was_refilled && count) {
             idle_shrink(heap, class, count / 2, HAK_BATCH_MAX + count / 4);
             if (count < cold->capacity / 5u && cold->capacity > 1)
-                hak_bin_resize(heap, class, cold->capacity / 2u);
+                hak_magazine_resize(heap, class, cold->capacity / 2u);
         }
         if (cold->kept && ++cold->kept_looks > 1) hak_bin_drop_kept(heap, class);
         cold->was_refilled = 0;

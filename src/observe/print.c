@@ -69,6 +69,7 @@ static const struct print_row {
     ROW(os_madvise_free, PRINT_SYSTEM),
     ROW(os_madvise_hugepage, PRINT_SYSTEM),
     ROW(os_madvise_nohugepage, PRINT_SYSTEM),
+    ROW(os_madvise_populate, PRINT_SYSTEM),
     ROW(os_mmap_failed, PRINT_SYSTEM),
     ROW(os_munmap_failed, PRINT_SYSTEM),
     ROW(os_mremap_failed, PRINT_SYSTEM),

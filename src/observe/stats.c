@@ -59,6 +59,7 @@ static void stats_from_counters(struct hak_stats *stats) {
     stats->os_madvise_free = hak_counter_read(&from->os_madvise_free);
     stats->os_madvise_hugepage = hak_counter_read(&from->os_madvise_hugepage);
     stats->os_madvise_nohugepage = hak_counter_read(&from->os_madvise_nohugepage);
+    stats->os_madvise_populate = hak_counter_read(&from->os_madvise_populate);
     stats->os_mmap_failed = hak_counter_read(&from->os_mmap_failed);
     stats->os_munmap_failed = hak_counter_read(&from->os_munmap_failed);
     stats->os_mremap_failed = hak_counter_read(&from->os_mremap_failed);

@@ -18,6 +18,9 @@
 #ifndef MREMAP_DONTUNMAP
 #define MREMAP_DONTUNMAP 4
 #endif
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
 #ifndef MADV_WIPEONFORK
 #define MADV_WIPEONFORK 18
 #endif
@@ -25,6 +28,9 @@
 /* Where the next heap mapping is asked for: just below the last one, so that mappings touch and the
  * kernel merges them.  atomic, relaxed: a hint that may be stale. */
 static _Atomic uintptr_t page_hint;
+
+/* atomic, relaxed: hak_page_populate has failed. */
+static _Atomic bool page_no_populate;
 
 static bool page_failed(long result) {
     return (unsigned long)result >= (unsigned long)-4095L;
@@ -115,6 +121,14 @@ bool hak_page_purge(void *start, size_t bytes, enum hak_page_use use) {
     if (!page_madvise(start, bytes, MADV_DONTNEED, &hak_counters.os_madvise_dontneed)) return false;
     if (use == HAK_PAGE_HEAP) hak_counter_add(&hak_counters.purged_bytes, bytes);
     return true;
+}
+
+bool hak_page_populate(void *start, size_t bytes) {
+    if (atomic_load_explicit(&page_no_populate, memory_order_relaxed)) return false;
+    if (page_madvise(start, bytes, MADV_POPULATE_WRITE, &hak_counters.os_madvise_populate))
+        return true;
+    atomic_store_explicit(&page_no_populate, true, memory_order_relaxed);
+    return false;
 }
 
 /* 0, or -errno. */

@@ -39,6 +39,11 @@ enum hak_page_moved {
 enum hak_page_moved hak_page_move(void *from, size_t from_bytes, void *to, size_t to_bytes,
                                   bool keep_from);
 
+/* Makes the pages of a range resident, at one go: what is not there reads as zeros, the rest stays
+ * as it is.  False: they will come as they are touched; the kernel can't (before Linux 5.14), or
+ * has no memory, and is not asked again. */
+bool hak_page_populate(void *start, size_t bytes);
+
 /* Asks for no huge pages in the range: a small heap must not become resident 2 MiB at a time. */
 void hak_page_avoid_huge(void *start, size_t bytes);
 

@@ -5,6 +5,7 @@
 #include "slab/slab.h"
 
 #include "base/counter.h"
+#include "os/page.h"
 #include "slab/used.h"
 
 #include <string.h>
@@ -40,6 +41,7 @@ struct hak_slab *hak_slab_new(uint32_t owner, unsigned class) {
     slab->back = 0;
     slab->listed = false;
     slab->clean = !dirty;
+    slab->populated = 0;
     slab_set_back(slab, 1, info->units);
     hak_order_stores(); /* L3 */
     /* release: pairs with the acquire in adopt_visit_superslab, in another thread after a fork */
@@ -48,6 +50,11 @@ struct hak_slab *hak_slab_new(uint32_t owner, unsigned class) {
     hak_map_set_tags(slab->base, info->units, hak_tag_make(owner, class));
     hak_counter_add(&hak_counters.slabs_new, 1);
     return slab;
+}
+
+/* Up to which offset pages were made resident ahead. */
+static size_t slab_populated(const struct hak_slab *slab) {
+    return (size_t)slab->populated * HAK_PAGE_BYTES_MIN;
 }
 
 /* The number of a slab's first unit. */
@@ -78,7 +85,8 @@ bool hak_slab_resize(struct hak_slab *slab, unsigned class) {
 void hak_slab_release(struct hak_slab *slab) {
     struct hak_superslab *superslab = hak_map_superslab(slab->base);
     unsigned first = slab_first(slab, superslab);
-    size_t touched = (size_t)slab->carved * hak_class_table[slab->class].block_bytes;
+    size_t cut = (size_t)slab->carved * hak_class_table[slab->class].block_bytes;
+    size_t touched = hak_max_size(cut, slab_populated(slab));
     unsigned written = (unsigned)((touched + HAK_UNIT_BYTES - 1) >> HAK_UNIT_SHIFT);
     hak_map_set_tags(slab->base, slab->units, 0);
     hak_order_stores(); /* L3 */
@@ -135,6 +143,15 @@ unsigned hak_slab_take(struct hak_slab *slab, unsigned max, struct hak_slot *slo
     return count;
 }
 
+void hak_slab_populate(struct hak_slab *slab, size_t bytes) {
+    size_t size = hak_class_table[slab->class].block_bytes, page = hak_page_bytes();
+    size_t from = slab->carved * size & ~(page - 1);
+    size_t end = hak_align_up(hak_min_size(from + bytes, slab->capacity * size), page);
+    if (!slab->clean || slab->carved == slab->capacity || from < slab_populated(slab)) return;
+    if (hak_page_populate(slab->base + from, end - from))
+        slab->populated = (uint16_t)(end / HAK_PAGE_BYTES_MIN);
+}
+
 unsigned hak_slab_carve(struct hak_slab *slab, unsigned max, uintptr_t mark,
                         struct hak_slot *slot) {
     unsigned before = slab->carved, left = slab->capacity - before;
@@ -144,6 +161,7 @@ unsigned hak_slab_carve(struct hak_slab *slab, unsigned max, uintptr_t mark,
     unsigned count = left < max ? left : max;
     if (slab->clean) {
         size_t page_end = hak_align_up(offset + 1, HAK_PAGE_BYTES_MIN);
+        page_end = hak_max_size(page_end, slab_populated(slab));
         unsigned start = (unsigned)((page_end - offset + size - 1) / size);
         if (count > start) count = start;
     }

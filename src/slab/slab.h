@@ -44,6 +44,7 @@ struct hak_slab {
     uint32_t carved;        /* owner */
     uint32_t capacity;      /* const while in use */
     uint32_t inverse;       /* see above: 2^32 / block size, rounded up */
+    uint16_t populated;     /* owner: where what was made resident ahead ends, in 4 KiB */
     uint8_t hint;           /* owner: L5 */
     uint8_t class;          /* see above; 0 = no slab starts here */
     uint8_t units;          /* see above */
@@ -105,9 +106,13 @@ struct hak_slot {
  * the lowest last.  Returns the count; 0: there is none. */
 unsigned hak_slab_take(struct hak_slab *slab, unsigned max, struct hak_slot *slot);
 
+/* Before blocks are cut from a slab that reads as zeros: makes the next `bytes` of it, in whole
+ * pages, resident at one go, unless that was done before. */
+void hak_slab_populate(struct hak_slab *slab, size_t bytes);
+
 /* Cuts up to `max` >= 1 new blocks, in the same way; those that read as zeros only if they start in
- * the page of the first.  They are not touched, unless they may have a seal (mark != 0) from an
- * earlier use of their memory.  0: all are cut. */
+ * the page of the first, or in one that was made resident ahead.  They are not touched, unless they
+ * may have a seal (mark != 0) from an earlier use of their memory.  0: all are cut. */
 unsigned hak_slab_carve(struct hak_slab *slab, unsigned max, uintptr_t mark, struct hak_slot *slot);
 
 /* Returns the blocks of slot[0] to slot[max - 1], up to the first that is not of this slab.

@@ -33,7 +33,8 @@ enum fake_call {
     FAKE_RESIZE,
     FAKE_MOVE,
     FAKE_ADVISE, /* hak_page_avoid_huge: its failure has no effect */
-    FAKE_WIPE,   /* hak_page_map_wiped */
+    FAKE_POPULATE,
+    FAKE_WIPE, /* hak_page_map_wiped */
     FAKE_CALLS
 };
 

@@ -335,13 +335,6 @@ static enum hak_page_moved page_move(void *from, size_t from_bytes, void *to, si
     return HAK_PAGE_MOVED;
 }
 
-static void page_advise(void *start, size_t bytes) {
-    page_offset(start, bytes, "advice about what is not mapped");
-    bool worked = page_called(FAKE_ADVISE);
-    page_result(worked, &hak_counters.os_madvise_nohugepage, &hak_counters.os_madvise_failed);
-    page_note(FAKE_ADVISE, start, bytes, worked);
-}
-
 void *hak_page_map_wiped(void) {
     size_t bytes = hak_page_bytes();
     void *page = page_called(FAKE_WIPE) ? page_map(bytes, bytes, HAK_PAGE_META) : NULL;
@@ -350,14 +343,8 @@ void *hak_page_map_wiped(void) {
 }
 
 /* ---- os/page.h ------------------------------------------------------------------------------- */
-
 static void page_hook(bool begins) {
     if (fake_hook) fake_hook(begins);
-}
-
-static void *page_end(void *result) {
-    page_hook(false);
-    return result;
 }
 
 static bool page_end_bool(bool result) {
@@ -365,9 +352,20 @@ static bool page_end_bool(bool result) {
     return result;
 }
 
+static bool page_advise(enum fake_call call, void *start, size_t bytes, hak_count_t *counter) {
+    page_hook(true);
+    page_offset(start, bytes, "advice about what is not mapped");
+    bool worked = page_called(call);
+    page_result(worked, counter, &hak_counters.os_madvise_failed);
+    page_note(call, start, bytes, worked);
+    return page_end_bool(worked);
+}
+
 void *hak_page_map(size_t bytes, size_t alignment, enum hak_page_use use) {
     page_hook(true);
-    return page_end(page_map(bytes, alignment, use));
+    void *start = page_map(bytes, alignment, use);
+    page_hook(false);
+    return start;
 }
 
 bool hak_page_unmap(void *start, size_t bytes, enum hak_page_use use) {
@@ -393,8 +391,10 @@ enum hak_page_moved hak_page_move(void *from, size_t from_bytes, void *to, size_
     return moved;
 }
 
+bool hak_page_populate(void *start, size_t bytes) {
+    return page_advise(FAKE_POPULATE, start, bytes, &hak_counters.os_madvise_populate);
+}
+
 void hak_page_avoid_huge(void *start, size_t bytes) {
-    page_hook(true);
-    page_advise(start, bytes);
-    page_hook(false);
+    page_advise(FAKE_ADVISE, start, bytes, &hak_counters.os_madvise_nohugepage);
 }

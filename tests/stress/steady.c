@@ -18,7 +18,7 @@ static uint64_t system_calls(void) {
     struct hak_stats stats = {.version = HAK_STATS_VERSION, .size = sizeof stats};
     if (family.stats_read(&stats) != 0) stress_fail("hak_stats_read failed");
     return stats.os_mmap + stats.os_munmap + stats.os_madvise_dontneed + stats.os_madvise_free +
-           stats.os_madvise_hugepage + stats.os_madvise_nohugepage;
+           stats.os_madvise_hugepage + stats.os_madvise_nohugepage + stats.os_madvise_populate;
 }
 
 static void run_cycles(unsigned char **slots, size_t slot_count, uint64_t cycles, uint32_t state) {

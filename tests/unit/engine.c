@@ -257,11 +257,38 @@ static void engine_check_bin(const struct hak_heap *heap, unsigned class) {
     assert_true(kept_is_listed);
 }
 
+/* How many slabs of each class each heap owns; of the first heaps. */
+#define ENGINE_OWNERS 64u
+static uint32_t engine_slabs[ENGINE_OWNERS][HAK_CLASSES + 1];
+
+static void engine_count_pieces(struct hak_superslab *superslab) {
+    for (unsigned unit = 0; unit < HAK_SUPERSLAB_UNITS;) {
+        const struct hak_slab *slab = hak_slab_at(superslab, unit);
+        if (slab->class && slab->owner < ENGINE_OWNERS) engine_slabs[slab->owner][slab->class]++;
+        unit += slab->class ? slab->units : 1;
+    }
+}
+
+static void engine_count_slabs(void) {
+    memset(engine_slabs, 0, sizeof engine_slabs);
+    for (uint32_t i = 0; i < hak_region_count(); i++) {
+        struct hak_region *region = hak_region_at(i);
+        for (unsigned slot = 0; region && region->base && slot < region->slots; slot++) {
+            struct hak_superslab *superslab = &region->superslab[slot];
+            if (atomic_load(&superslab->kind) == HAK_SUPERSLAB_PIECES)
+                engine_count_pieces(superslab);
+        }
+    }
+}
+
 void engine_check_heaps(void) {
+    engine_count_slabs();
     for (uint32_t id = 1; id <= hak_registry_count(); id++) {
         const struct hak_heap *heap = hak_registry_get(id);
         for (unsigned class = 1; heap && !heap->torn && class <= HAK_CLASSES; class ++) {
             engine_check_bin(heap, class);
+            if (id < ENGINE_OWNERS)
+                assert_int_equal(heap->cold[class].slabs, engine_slabs[id][class]);
         }
     }
 }

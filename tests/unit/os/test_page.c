@@ -189,6 +189,38 @@ static void test_avoid_huge(void **state) {
     assert_int_equal(read_count(&hak_counters.os_madvise_nohugepage), 1);
 }
 
+static unsigned resident_pages(const char *start, size_t pages) {
+    unsigned char resident[64];
+    unsigned count = 0;
+    assert_true(pages <= sizeof resident);
+    assert_int_equal(mincore((void *)(uintptr_t)start, pages * hak_page_bytes(), resident), 0);
+    for (size_t i = 0; i < pages; i++) count += resident[i] & 1;
+    return count;
+}
+
+static void test_populate(void **state) {
+    (void)state;
+    size_t page = hak_page_bytes();
+    char *start = hak_page_map(64 * page, page, HAK_PAGE_HEAP);
+    hak_page_avoid_huge(start, 64 * page);
+    start[page] = 5;
+    errno = 5;
+    if (!hak_page_populate(start, 16 * page)) skip(); /* before Linux 5.14 */
+    if (unit_emulated()) skip();
+    assert_int_equal(resident_pages(start, 64), 16);
+    assert_int_equal(start[page], 5);
+    assert_true(is_zero(start, page) && is_zero(start + 2 * page, 62 * page));
+    assert_int_equal(read_count(&hak_counters.os_madvise_populate), 1);
+    /* what failed once is not tried again */
+    char *gone = hak_page_map(64 * page, page, HAK_PAGE_HEAP);
+    hak_page_unmap(gone, 64 * page, HAK_PAGE_HEAP);
+    assert_false(hak_page_populate(gone, 16 * page));
+    assert_false(hak_page_populate(start, 32 * page));
+    assert_int_equal(read_count(&hak_counters.os_madvise_populate), 2);
+    assert_int_equal(read_count(&hak_counters.os_madvise_failed), 1);
+    assert_int_equal(errno, 5);
+}
+
 static void test_wiped(void **state) {
     (void)state;
     volatile unsigned *page = hak_page_map_wiped();
@@ -210,7 +242,8 @@ int main(void) {
         ISOLATED(test_purge),          ISOLATED(test_resize),
         ISOLATED(test_move),           ISOLATED(test_move_and_keep),
         ISOLATED(test_no_memory),      ISOLATED(test_limited_address_space),
-        ISOLATED(test_avoid_huge),     ISOLATED(test_wiped),
+        ISOLATED(test_avoid_huge),     ISOLATED(test_populate),
+        ISOLATED(test_wiped),
     };
     return cmocka_run_group_tests_name("os/page", tests, NULL, NULL);
 }

@@ -137,19 +137,22 @@ static void test_retired(void **state) {
     (void)state;
     if (HAK_STRESS) return;
     static struct fake_thread next;
-    unsigned class = hak_class_of(16), other = hak_class_of(48);
+    unsigned class = hak_class_of(16), other = hak_class_of(48), unused = hak_class_of(80);
     hak_malloc(16);
+    hak_malloc(48);
     struct hak_heap *heap = hak_tls.heap;
-    struct hak_slot *base = heap->cold[class].base;
+    struct hak_slot *base = heap->cold[other].base;
     assert_ptr_not_equal(base, hak_slots_none());
     heap->cold[class].capacity = 15;
     heap->cold[other].capacity = 2047;
+    heap->cold[unused].capacity = 255;
     engine_next_thread(&next);
     assert_ptr_equal(heap->cold[class].base, hak_slots_none());
     assert_int_equal(heap->cold[class].capacity, hak_heap_first_capacity(class));
     assert_int_equal(heap->cold[other].capacity, 1023);
+    assert_int_equal(heap->cold[unused].capacity, 255);
     engine_check_heaps();
-    hak_malloc(16);
+    hak_malloc(16); /* arrays come back last in, first out */
     assert_ptr_equal(hak_tls.heap, heap);
     assert_ptr_equal(heap->cold[class].base, base);
 }
