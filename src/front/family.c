@@ -48,11 +48,14 @@ static void *family_realloc_foreign(void *pointer, size_t size) {
     return family_fail(EINVAL);
 }
 
-/* Without memory for a smaller block, the one that there is will do. */
-HAK_INLINE void *family_move(void *block, size_t size, size_t keep) {
-    void *moved = hak_fast_malloc(size);
-    if (!moved) return size <= keep ? block : NULL;
-    memcpy(moved, block, keep < size ? keep : size);
+/* To another size, with a copy.  A large block that has to grow gets a place where it can go on. */
+HAK_INLINE void *family_move(void *block, size_t size, size_t usable, const void *site) {
+    bool grows = size > usable && usable > HAK_CLASS_SHARED_MAX && size <= HAK_LARGE_MAX;
+    void *moved = grows ? hak_slow_grow(size, site) : NULL;
+    if (!moved) moved = hak_fast_malloc(size);
+    /* Without memory for a smaller block, the one that there is will do. */
+    if (!moved) return size <= usable ? block : NULL;
+    memcpy(moved, block, usable < size ? usable : size);
     hak_fast_free(block);
     return moved;
 }
@@ -66,7 +69,7 @@ void *hak_realloc(void *block, size_t size) {
         return NULL;
     }
     if (size > PTRDIFF_MAX) return family_fail(ENOMEM);
-    struct hak_superslab *huge = usable > HAK_LARGE_MAX ? hak_huge_of(block) : NULL;
+    struct hak_superslab *huge = usable > HAK_CLASS_SHARED_MAX ? hak_huge_of(block) : NULL;
     if (huge) {
         size_t old = huge->huge_bytes;
         huge = hak_huge_resize(huge, size);
@@ -79,7 +82,7 @@ void *hak_realloc(void *block, size_t size) {
     /* A block that is at most twice too large stays: moving it would cost more than it frees. */
     if (size <= usable && size >= usable / 2) return block;
     if (size > HAK_CLASS_SHARED_MAX && hak_slow_resize(block, size)) return block;
-    return family_move(block, size, usable);
+    return family_move(block, size, usable, hak_call_site());
 }
 
 void *hak_reallocarray(void *block, size_t count, size_t size) {

@@ -89,6 +89,15 @@ static void *slow_huge(size_t size, size_t alignment, bool *zeroed, const void *
     return huge->base;
 }
 
+void *hak_slow_grow(size_t size, const void *site) {
+    if (hak_tls.state != HAK_TLS_READY) return NULL;
+    uint16_t number = hak_site_find(site);
+    struct hak_superslab *huge = hak_cached_grow(size, number);
+    if (!huge) return NULL;
+    hak_keep_taken(number, hak_site_took_huge(huge));
+    return huge->base;
+}
+
 static struct hak_block *slow_refill(struct hak_heap *heap, unsigned class, bool *zeroed,
                                      const void *site) {
     struct hak_block *block = hak_bin_refill(heap, class, zeroed);

@@ -41,6 +41,10 @@ size_t hak_slow_usable(const void *pointer, const char *function);
  * thread's own, and with a slab to itself; it has been judged.  False: it can't be. */
 bool hak_slow_resize(void *block, size_t size);
 
+/* A block of up to HAK_LARGE_MAX for what grows, in which it can go on growing; NULL: an ordinary
+ * one will have to do. */
+void *hak_slow_grow(size_t size, const void *site);
+
 /* What to do with pointers of another allocator, set by preload/.  Each returns false if the
  * pointer is not known there either. */
 struct hak_other_malloc {

@@ -10,6 +10,7 @@
 
 #include "heap/adopt.h"
 #include "heap/registry.h"
+#include "os/env.h"
 #include "os/thread.h"
 
 static void thread_heap_ended(void *heap) {
@@ -31,6 +32,7 @@ static struct hak_heap *thread_heap_find(void) {
 
 bool hak_thread_heap_attach(struct hak_tls *tls) {
     hak_fork_arm();
+    hak_env_address_space(); /* later the program may have forbidden itself such system calls */
     if (!tls->heap) {
         hak_adopt_after_fork();
         struct hak_heap *heap = thread_heap_find();

@@ -81,6 +81,14 @@ struct hak_superslab *hak_cached_alloc(size_t size, size_t alignment, uint16_t s
     return huge;
 }
 
+struct hak_superslab *hak_cached_grow(size_t size, uint16_t site) {
+    bool zeroed = false;
+    if (!hak_huge_may_grow()) return NULL;
+    struct hak_superslab *huge = hak_cached_alloc(size, HAK_MIN_ALIGN, site, &zeroed);
+    if (huge) hak_huge_grows(huge);
+    return huge;
+}
+
 /* A superslab is to be claimed: a cached one is better, as its memory is there. */
 static void cached_yield(void) {
     if (atomic_load_explicit(&cached_in_regions, memory_order_relaxed))
@@ -101,6 +109,7 @@ void hak_cached_free(struct hak_superslab *huge, uint32_t now_ms, uint32_t keep_
     uint32_t class = huge->huge_slots ? huge->huge_slots : cached_class(bytes, 0);
     cached_count(bytes, 0);
     hak_huge_hide(huge);
+    bytes = hak_huge_soiled(huge);
     if (!keep_ms || !fits || bytes > cached_budget()) {
         hak_huge_drop(huge, false);
         return;

@@ -25,6 +25,10 @@
  * is written to.  Without memory it stays as it was. */
 struct hak_superslab *hak_cached_alloc(size_t size, size_t alignment, uint16_t site, bool *zeroed);
 
+/* As hak_cached_alloc, for a block below the large limit that grows (hak_huge_may_grow).  NULL: it
+ * has to be an ordinary one. */
+struct hak_superslab *hak_cached_grow(size_t size, uint16_t site);
+
 /* As hak_huge_free; it may be kept for keep_ms (0: not; HAK_BIGCACHE_USUAL: the option
  * purge_delay_ms; HAK_BIGCACHE_EVER) from now_ms on. */
 void hak_cached_free(struct hak_superslab *huge, uint32_t now_ms, uint32_t keep_ms);

@@ -6,9 +6,34 @@
 
 #include "base/bits.h"
 #include "base/counter.h"
+#include "os/env.h"
 #include "os/page.h"
 #include "span/map.h"
 #include "span/region.h"
+
+/* 128 MiB of address space, or a 16th of what the process may have. */
+#define HUGE_GROWING_MAX   32u
+#define HUGE_GROWING_SHARE 16u
+
+static _Atomic uint32_t huge_growing; /* atomic, relaxed: an estimate where threads race */
+
+bool hak_huge_may_grow(void) {
+    size_t share = hak_env_address_space() / HUGE_GROWING_SHARE;
+    size_t most = share / (HAK_HUGE_SLOTS_MIN * HAK_SUPERSLAB_BYTES);
+    return atomic_load_explicit(&huge_growing, memory_order_relaxed) <
+           hak_min_size(most, HUGE_GROWING_MAX);
+}
+
+void hak_huge_grows(struct hak_superslab *huge) {
+    huge->grows = true;
+    atomic_fetch_add_explicit(&huge_growing, 1, memory_order_relaxed);
+}
+
+static void huge_has_grown(struct hak_superslab *huge) {
+    if (!huge->grows) return;
+    huge->grows = false;
+    atomic_fetch_sub_explicit(&huge_growing, 1, memory_order_relaxed);
+}
 
 static void huge_begin(struct hak_superslab *huge, size_t bytes, unsigned slots) {
     huge->huge_bytes = bytes;
@@ -29,6 +54,16 @@ static void huge_soil(struct hak_superslab *huge, size_t bytes) {
                                  memory_order_relaxed);
         units -= here;
     }
+}
+
+size_t hak_huge_soiled(struct hak_superslab *huge) {
+    size_t units = 0;
+    for (unsigned i = 0; i < huge->huge_slots; i++) {
+        uint32_t dirty = atomic_load_explicit(&huge[i].dirty_units, memory_order_relaxed);
+        units += (unsigned)__builtin_popcount(dirty);
+    }
+    size_t bytes = units << HAK_UNIT_SHIFT; /* its own are rounded up */
+    return bytes < huge->huge_bytes + HAK_UNIT_BYTES ? huge->huge_bytes : bytes;
 }
 
 static bool huge_is_clean(struct hak_superslab *huge, unsigned slots) {
@@ -62,6 +97,7 @@ struct hak_superslab *hak_huge_alloc(size_t size, size_t alignment, bool *zeroed
 void hak_huge_hide(struct hak_superslab *huge) {
     hak_counter_add(&hak_counters.huge_frees, 1);
     hak_map_set_tags(huge->base, 1, 0);
+    huge_has_grown(huge);
     if (huge->huge_slots) huge_soil(huge, huge->huge_bytes);
     atomic_store_explicit(&huge->kind, HAK_SUPERSLAB_HIDDEN, memory_order_relaxed);
 }
@@ -133,8 +169,9 @@ static struct hak_superslab *huge_move(struct hak_superslab *huge, size_t bytes)
 
 struct hak_superslab *hak_huge_resize(struct hak_superslab *huge, size_t size) {
     size_t bytes = hak_align_up(size, hak_page_bytes());
-    if (bytes < size || bytes <= HAK_LARGE_MAX) return NULL;
+    if (bytes < size || (bytes <= HAK_LARGE_MAX && bytes < huge->huge_bytes)) return NULL;
     if (bytes == huge->huge_bytes) return huge;
+    if (bytes > HAK_LARGE_MAX) huge_has_grown(huge);
     if (huge->huge_slots) {
         struct hak_superslab *resized = huge_resize_in_region(huge, bytes);
         if (resized || bytes <= HAK_HUGE_REGION_MAX) return resized;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Huge blocks: above HAK_LARGE_MAX, or aligned to more than a unit.  Up to 32 MiB they are runs of
- * superslabs in a region, kept when freed; above, each is a mapping of its own that is unmapped
- * when freed.
+ * Huge blocks: above HAK_LARGE_MAX, or aligned to more than a unit, or growing.  Up to 32 MiB they
+ * are runs of superslabs in a region, kept when freed; above, each is a mapping of its own that is
+ * unmapped when freed.
  *
  * Only the first unit of a huge block has a tag (S1); its size is in the first superslab's
  * descriptor.
@@ -38,6 +38,15 @@ void hak_huge_free(struct hak_superslab *huge);
 void hak_huge_hide(struct hak_superslab *huge);
 void hak_huge_show(struct hak_superslab *huge, size_t bytes);
 void hak_huge_drop(struct hak_superslab *huge, bool purge);
+
+/* A block below the large limit that grows has superslabs for itself, so that it is not copied
+ * again.  That takes address space, so it is for few at a time: may there be one more?  And: a new
+ * block is one.  It counts until it is above the limit, or freed. */
+bool hak_huge_may_grow(void);
+void hak_huge_grows(struct hak_superslab *huge);
+
+/* The bytes of a hidden block that may be resident, from this use of its place or another one. */
+size_t hak_huge_soiled(struct hak_superslab *huge);
 
 /* Changes the size, keeping the contents.  Returns the block's superslab, perhaps another one;
  * NULL: not possible without copying, nothing has changed. */

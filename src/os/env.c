@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * getauxval(3) and environ(7).
+ * getauxval(3), environ(7), prlimit(2).
  */
 #include "os/env.h"
 
@@ -10,6 +10,7 @@
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <sys/resource.h>
 #include <time.h>
 
 extern char **environ __attribute__((weak));
@@ -68,6 +69,18 @@ size_t hak_env_page_size(void) {
     if (!hak_is_power_of_two(size)) size = HAK_PAGE_BYTES_MIN;
     atomic_store_explicit(&page_size, size, memory_order_relaxed);
     return size;
+}
+
+size_t hak_env_address_space(void) {
+    static _Atomic size_t space; /* atomic, relaxed: 0: not asked yet */
+    size_t bytes = atomic_load_explicit(&space, memory_order_relaxed);
+    if (hak_likely(bytes != 0)) return bytes;
+    uint64_t limit[2] = {0}; /* soft, hard */
+    long result = hak_syscall4(SYS_prlimit64, 0, RLIMIT_AS, 0, (long)limit);
+    bytes = result ? SIZE_MAX : (size_t)limit[0];
+    if (!bytes) bytes = 1;
+    atomic_store_explicit(&space, bytes, memory_order_relaxed);
+    return bytes;
 }
 
 /* The finaliser of splitmix64: every bit of the argument changes half of the result's. */

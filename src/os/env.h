@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * What the kernel and the parent process said at the start: environment, auxiliary vector.  Read
- * without getenv, which a program may replace, and without allocating; valid from the first
+ * What the kernel and the parent process said at the start: environment, auxiliary vector, limits.
+ * Read without getenv, which a program may replace, and without allocating; valid from the first
  * instruction of the process, before libc has set `environ`.  Keeps errno; callable from any thread
  * that does not run at the same time as setenv.
  *
@@ -28,6 +28,10 @@ const char *hak_env_find(const char *const *list, const char *name);
 
 /* Bytes in a page. */
 size_t hak_env_page_size(void);
+
+/* The bytes of address space that the process may have (RLIMIT_AS) when this is first asked;
+ * SIZE_MAX: no limit. */
+size_t hak_env_address_space(void);
 
 /* A number that differs from process to process and can't be guessed from outside; the same one
  * at every call, and in forked children. */

@@ -58,7 +58,8 @@ struct hak_superslab {
     _Atomic uint32_t dirty_units; /* atomic: set = may be resident and not zero */
     _Atomic uint32_t seen_ms;     /* atomic: when a purge first saw what is dirty; 0: not yet */
     _Atomic uint8_t kind;      /* atomic: enum hak_superslab_kind, for diagnosis and statistics */
-    bool cut;                  /* owner: was in pieces since its meta was purged */
+    bool cut : 1;              /* owner: was in pieces since its meta was purged */
+    bool grows : 1;            /* owner: a huge block that counts as growing: large/huge.c */
     uint16_t slot;             /* const: index in the region */
     struct hak_region *region; /* const */
     char *base;                /* const while the region is mapped */

@@ -153,6 +153,66 @@ static void test_realloc_in_place(void **state) {
     assert_ptr_not_equal(hak_realloc(block, 100), block);
 }
 
+/* A block of 40 KiB, used, behind which the next units are in use; it is made larger by realloc. */
+static void *grown(size_t size) {
+    void *block = hak_malloc(40 * KIB), *behind = hak_malloc(40 * KIB);
+    engine_fill(block, 40 * KIB, 1);
+    void *moved = hak_realloc(block, size);
+    assert_non_null(moved);
+    assert_true(engine_intact(moved, 40 * KIB, 1));
+    (void)behind;
+    return moved;
+}
+
+/* A large block that can't grow where it is moves once, and never again. */
+static void test_growing(void **state) {
+    (void)state;
+    void *block = grown(200 * KIB);
+    assert_non_null(hak_huge_of(block));
+    assert_int_equal(hak_usable_size(block), 200 * KIB);
+    for (size_t size = 200 * KIB; size < 4 * MIB; size += size / 3) {
+        engine_fill(block, size, size);
+        assert_ptr_equal(hak_realloc(block, size + size / 3), block);
+        assert_true(engine_intact(block, size, size));
+    }
+    hak_free(block);
+    /* what it has become too large for goes where blocks of its size are */
+    block = grown(900 * KIB);
+    engine_fill(block, 100 * KIB, 7);
+    assert_ptr_equal(hak_realloc(block, 600 * KIB), block);
+    block = hak_realloc(block, 100 * KIB);
+    assert_null(hak_huge_of(block));
+    assert_true(engine_intact(block, 100 * KIB, 7));
+    hak_free(block);
+    engine_check_span();
+    engine_check_census(NULL);
+}
+
+/* Few at a time; those above 1 MiB don't count. */
+static void test_growing_blocks_are_few(void **state) {
+    (void)state;
+    enum { MANY = 60 };
+    void *block[MANY];
+    unsigned huge = 0;
+    for (int i = 0; i < MANY; i++) {
+        block[i] = grown(200 * KIB);
+        huge += hak_huge_of(block[i]) != NULL;
+    }
+    assert_in_range(huge, 16, MANY - 1);
+    assert_null(hak_huge_of(grown(200 * KIB)));
+    block[0] = hak_realloc(block[0], 2 * MIB);
+    assert_non_null(hak_huge_of(grown(200 * KIB)));
+    assert_null(hak_huge_of(grown(200 * KIB)));
+    hak_free(block[1]);
+    assert_non_null(hak_huge_of(grown(200 * KIB)));
+    /* without address space an ordinary one does */
+    hak_free(block[2]);
+    fake_page_fail(FAKE_BIT(FAKE_MAP), 1, FAKE_FOR_EVER);
+    while (hak_malloc(3 * MIB)) continue;
+    assert_null(hak_huge_of(grown(200 * KIB)));
+    engine_check_census(NULL);
+}
+
 /* ---- Alignment ------------------------------------------------------------------------------- */
 
 static void test_alignment(void **state) {
@@ -248,6 +308,8 @@ int main(void) {
         ISOLATED(test_realloc_without_mremap),
         ISOLATED(test_realloc_without_memory),
         ISOLATED(test_realloc_in_place),
+        ISOLATED(test_growing),
+        ISOLATED(test_growing_blocks_are_few),
         ISOLATED(test_alignment),
         ISOLATED(test_page_sizes),
         ISOLATED(test_good_size),

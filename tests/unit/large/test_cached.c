@@ -107,6 +107,23 @@ static void test_budget(void **state) {
     assert_true(hak_bigcache_bytes() <= 8 * MIB); /* it was long ago */
 }
 
+/* What a place held before counts, too, as long as it may be resident. */
+static void test_budget_of_reused_places(void **state) {
+    (void)state;
+    struct hak_superslab *huge = take(4 * MIB, SITE);
+    hak_cached_free(huge, 0, KEEP);
+    assert_int_equal(hak_bigcache_bytes(), 4 * MIB);
+    assert_ptr_equal(take(MIB + 1, SITE), huge);
+    hak_cached_free(huge, 0, KEEP);
+    assert_int_equal(hak_bigcache_bytes(), 4 * MIB);
+    hak_cached_collect();
+    engine_check_empty();
+    /* one that it has not to the last byte is not rounded up */
+    huge = take(MIB + 4096, SITE);
+    hak_cached_free(huge, 0, KEEP);
+    assert_int_equal(hak_bigcache_bytes(), MIB + 4096);
+}
+
 /* Small blocks are given the memory of cached ones, and no other. */
 static void test_yields(void **state) {
     (void)state;
@@ -182,9 +199,10 @@ static void test_address_space(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        ISOLATED(test_same_place),    ISOLATED(test_sites_and_time), ISOLATED(test_budget),
-        ISOLATED(test_yields),        ISOLATED(test_zeros),          ISOLATED(test_not_cached),
-        ISOLATED(test_address_space),
+        ISOLATED(test_same_place), ISOLATED(test_sites_and_time),
+        ISOLATED(test_budget),     ISOLATED(test_budget_of_reused_places),
+        ISOLATED(test_yields),     ISOLATED(test_zeros),
+        ISOLATED(test_not_cached), ISOLATED(test_address_space),
     };
     return cmocka_run_group_tests_name("large/cached", tests, NULL, NULL);
 }

@@ -224,6 +224,30 @@ static void test_hidden(void **state) {
     engine_check_empty();
 }
 
+/* A block counts as growing until it is freed, or above the limit. */
+static void test_growing(void **state) {
+    (void)state;
+    struct hak_superslab *huge[100];
+    unsigned count = 0;
+    while (hak_huge_may_grow()) hak_huge_grows(huge[count++] = make(100 * KIB));
+    assert_in_range(count, 16, 64);
+    hak_huge_free(huge[0]);
+    assert_true(hak_huge_may_grow());
+    hak_huge_grows(huge[0] = make(100 * KIB));
+    assert_ptr_equal(hak_huge_resize(huge[1], MIB), huge[1]);
+    assert_null(hak_huge_resize(huge[1], 500 * KIB)); /* for an ordinary block */
+    assert_false(hak_huge_may_grow());
+    assert_ptr_equal(hak_huge_resize(huge[1], MIB + 1), huge[1]);
+    assert_true(hak_huge_may_grow());
+    for (unsigned i = 0; i < count; i++) hak_huge_free(huge[i]);
+    engine_check_span();
+    for (unsigned i = 0; i < count; i++) {
+        assert_true(hak_huge_may_grow());
+        hak_huge_grows(make(100 * KIB));
+    }
+    assert_false(hak_huge_may_grow());
+}
+
 static void test_dedicated_is_moved(void **state) {
     (void)state;
     fake_page_fail(FAKE_BIT(FAKE_RESIZE), 1, FAKE_FOR_EVER);
@@ -339,6 +363,7 @@ int main(void) {
         ISOLATED(test_resize),
         ISOLATED(test_next_superslab_is_taken),
         ISOLATED(test_hidden),
+        ISOLATED(test_growing),
         ISOLATED(test_dedicated_is_moved),
         ISOLATED(test_resize_without_memory),
         ISOLATED(test_move_of_dedicated_fails),

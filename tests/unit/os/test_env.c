@@ -9,6 +9,7 @@
 #include "capture.h"
 
 #include <errno.h>
+#include <sys/resource.h>
 
 static void test_get(void **state) {
     (void)state;
@@ -95,6 +96,18 @@ static void test_random(void **state) {
     if (ran) assert_string_not_equal(fresh, mine);
 }
 
+static void test_address_space(void **state) {
+    (void)state;
+    struct rlimit limit;
+    assert_int_equal(getrlimit(RLIMIT_AS, &limit), 0);
+    assert_int_equal(hak_env_address_space(), limit.rlim_cur);
+    /* as it was when it was first asked */
+    struct rlimit lower = {(rlim_t)1 << 40, limit.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_AS, &lower), 0);
+    assert_int_equal(hak_env_address_space(), limit.rlim_cur);
+    assert_int_equal(setrlimit(RLIMIT_AS, &limit), 0);
+}
+
 static void test_errno_is_kept(void **state) {
     (void)state;
     errno = 77;
@@ -103,6 +116,7 @@ static void test_errno_is_kept(void **state) {
     hak_env_page_size();
     hak_env_random();
     hak_env_program();
+    hak_env_address_space();
     assert_int_equal(errno, 77);
 }
 
@@ -119,6 +133,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(test_page_size),
         cmocka_unit_test(test_program),
         cmocka_unit_test(test_random),
+        cmocka_unit_test(test_address_space),
         cmocka_unit_test(test_errno_is_kept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
