@@ -7,6 +7,7 @@
  */
 #include "large/bigcache.h"
 
+#include "base/bits.h"
 #include "base/counter.h"
 #include "os/lock.h"
 #include "span/arena.h"
@@ -28,12 +29,12 @@ struct cache_entry {
 /* All but the lock is for its holder. */
 struct cache_bucket {
     _Atomic uint32_t lock; /* os/lock.h */
-    bool filled;           /* has taken its items from the table before */
+    uint32_t shift;        /* of its table; 0: it has not taken its items from the one before */
     struct cache_entry *first;
     struct cache_entry *spare; /* without an item */
 };
 
-/* atomic: set once each; the table of 1 << (CACHE_SHIFT_FIRST + n) buckets */
+/* atomic: set once each; the table of 1 << n buckets, with their bits behind it */
 static _Atomic(struct cache_bucket *) cache_table[CACHE_SHIFT_LAST + 1];
 static _Atomic uint32_t cache_shift;  /* atomic: of the table in use; 0: none yet.  Only grows */
 static _Atomic uint32_t cache_cursor; /* atomic, relaxed: where expiry and trimming go on */
@@ -64,11 +65,23 @@ static uint32_t cache_mask(uint32_t shift) {
 
 /* ---- Tables ---------------------------------------------------------------------------------- */
 
+static size_t cache_table_bytes(uint32_t shift) {
+    size_t words = ((size_t)cache_mask(shift) + 64) / 64;
+    return (sizeof(struct cache_bucket) << shift) + words * sizeof(uint64_t);
+}
+
+/* A bit for each bucket, set if it has no items, so that nobody looks for one there.  Those that
+ * have not taken their items yet may have some.  atomic, relaxed: changed by the holder of the
+ * bucket's lock. */
+static _Atomic uint64_t *cache_vacant(struct cache_bucket *table, uint32_t shift) {
+    return (_Atomic uint64_t *)(void *)(table + ((size_t)1 << shift));
+}
+
 /* Makes the table of 1 << shift buckets and puts it into use.  False: no memory. */
 static bool cache_grow(uint32_t old, uint32_t shift) {
     struct cache_bucket *none = NULL;
     if (!atomic_load_explicit(&cache_table[shift], memory_order_acquire)) {
-        struct cache_bucket *table = hak_arena_alloc(sizeof *table << shift, HAK_CACHE_LINE);
+        struct cache_bucket *table = hak_arena_alloc(cache_table_bytes(shift), HAK_CACHE_LINE);
         if (!table) return false;
         /* release: who sees the shift sees zeroed buckets.  The loser's table stays unused. */
         atomic_compare_exchange_strong_explicit(&cache_table[shift], &none, table,
@@ -102,21 +115,32 @@ static void cache_split(struct cache_bucket *from, struct cache_bucket *to, uint
     }
 }
 
+static void cache_unlock(struct cache_bucket *bucket) {
+    struct cache_bucket *table = cache_bucket_at(0, bucket->shift);
+    size_t index = (size_t)(bucket - table);
+    _Atomic uint64_t *word = &cache_vacant(table, bucket->shift)[index / 64];
+    uint64_t bit = hak_bits_one(index);
+    bool marked = atomic_load_explicit(word, memory_order_relaxed) & bit;
+    if (marked && bucket->first) atomic_fetch_and_explicit(word, ~bit, memory_order_relaxed);
+    if (!marked && !bucket->first) atomic_fetch_or_explicit(word, bit, memory_order_relaxed);
+    hak_lock_release(&bucket->lock);
+}
+
 /* Locks the bucket of a hash in one table, and has it take what is its own.  NULL: somebody works
  * there. */
 static struct cache_bucket *cache_lock_in(uint32_t hash, uint32_t shift) {
     struct cache_bucket *bucket = cache_bucket_at(hash, shift);
     if (!hak_lock_try(&bucket->lock)) return NULL;
-    if (!bucket->filled && shift > CACHE_SHIFT_FIRST) {
+    if (!bucket->shift && shift > CACHE_SHIFT_FIRST) {
         struct cache_bucket *before = cache_lock_in(hash, shift - 1);
         if (!before) {
             hak_lock_release(&bucket->lock);
             return NULL;
         }
         cache_split(before, bucket, hash, shift);
-        hak_lock_release(&before->lock);
+        cache_unlock(before);
     }
-    bucket->filled = true;
+    bucket->shift = shift;
     return bucket;
 }
 
@@ -126,7 +150,7 @@ static struct cache_bucket *cache_lock(uint32_t hash) {
     uint32_t shift = atomic_load_explicit(&cache_shift, memory_order_acquire);
     struct cache_bucket *bucket = shift ? cache_lock_in(hash, shift) : NULL;
     if (!bucket || shift == atomic_load_explicit(&cache_shift, memory_order_acquire)) return bucket;
-    hak_lock_release(&bucket->lock);
+    cache_unlock(bucket);
     return NULL;
 }
 
@@ -160,7 +184,7 @@ void *hak_bigcache_try_get(uint32_t site, uint32_t class) {
         struct cache_entry **at = &bucket->first;
         while (*at && ((*at)->site != site || (*at)->class != class)) at = &(*at)->next;
         if (*at) item = cache_take(bucket, at);
-        hak_lock_release(&bucket->lock);
+        cache_unlock(bucket);
     }
     hak_counter_add(item ? &cache_count.hits : &cache_count.misses, 1);
     return item;
@@ -184,7 +208,7 @@ static bool cache_put(const struct cache_entry *new) {
         hak_counter_add(&cache_count.bytes, new->bytes);
         hak_counter_add(&cache_count.items, 1);
     }
-    hak_lock_release(&bucket->lock);
+    cache_unlock(bucket);
     return entry != NULL;
 }
 
@@ -236,7 +260,7 @@ static struct cache_entry **cache_find_least(struct cache_bucket *bucket, uint32
 /* Evicts an entry (NULL: none) of a locked bucket, and unlocks that.  False: there was none. */
 static bool cache_evict_entry(struct cache_bucket *bucket, struct cache_entry **at, bool expired) {
     void *item = at ? cache_take(bucket, at) : NULL;
-    hak_lock_release(&bucket->lock);
+    cache_unlock(bucket);
     if (!item) return false;
     hak_counter_add(expired ? &cache_count.expired : &cache_count.evicted, 1);
     atomic_load_explicit(&cache_evict, memory_order_relaxed)(item, expired);
@@ -255,32 +279,53 @@ static bool cache_evict_one(uint32_t index, uint32_t most) {
     return bucket && cache_evict_entry(bucket, cache_find_least(bucket, most), false);
 }
 
-static uint32_t cache_next(void) {
-    return atomic_fetch_add_explicit(&cache_cursor, 1, memory_order_relaxed);
+/* The buckets of the table in use. */
+static uint32_t cache_buckets(void) {
+    uint32_t shift = atomic_load_explicit(&cache_shift, memory_order_acquire);
+    return shift ? (uint32_t)1 << shift : 0;
+}
+
+/* The next bucket that may have items, going round.  *left, in and out: how many are to be passed
+ * by, at most.  False: there is none among them. */
+static bool cache_next(uint32_t *left, uint32_t *index) {
+    uint32_t shift = atomic_load_explicit(&cache_shift, memory_order_acquire);
+    if (!shift) return false;
+    _Atomic uint64_t *vacant = cache_vacant(cache_bucket_at(0, shift), shift);
+    uint32_t at = atomic_load_explicit(&cache_cursor, memory_order_relaxed) & cache_mask(shift);
+    bool found = false;
+    while (!found && *left) {
+        uint64_t word = atomic_load_explicit(&vacant[at / 64], memory_order_relaxed);
+        uint32_t run = hak_bits_run_length(word, at % 64);
+        uint32_t rest = (uint32_t)hak_min_size(64 - at % 64, cache_mask(shift) - at + 1);
+        found = run < rest && run < *left;
+        uint32_t step = found ? run + 1 : (uint32_t)hak_min_size(rest, *left);
+        *index = at + run;
+        *left -= step;
+        at = (at + step) & cache_mask(shift);
+    }
+    atomic_store_explicit(&cache_cursor, at, memory_order_relaxed);
+    return found;
 }
 
 void hak_bigcache_expire(uint32_t now_ms, uint32_t usual_ms) {
     const struct cache_time time = {now_ms, usual_ms};
-    for (uint32_t looks = CACHE_LOOKS; looks && hak_counter_read(&cache_count.items); looks--) {
-        uint32_t index = cache_next();
+    uint32_t left = cache_buckets(), index;
+    for (uint32_t looks = CACHE_LOOKS; looks && cache_next(&left, &index); looks--) {
         while (cache_expire_one(index, &time)) {
         }
     }
 }
 
 void hak_bigcache_trim(size_t budget) {
-    uint32_t shift = atomic_load_explicit(&cache_shift, memory_order_acquire);
-    if (!shift) return;
-    uint32_t empty = 0; /* buckets in a row that had nothing */
-    while (hak_bigcache_bytes() > budget && empty <= cache_mask(shift))
-        empty = cache_evict_one(cache_next(), UINT32_MAX) ? 0 : empty + 1;
+    uint32_t left = cache_buckets(), index;
+    while (hak_bigcache_bytes() > budget && cache_next(&left, &index))
+        if (cache_evict_one(index, UINT32_MAX)) left = cache_buckets();
 }
 
 void hak_bigcache_give(uint32_t most) {
-    uint32_t shift = atomic_load_explicit(&cache_shift, memory_order_acquire);
-    if (!shift) return;
-    for (uint32_t looked = 0; looked <= cache_mask(shift); looked++)
-        if (!hak_counter_read(&cache_count.items) || cache_evict_one(cache_next(), most)) return;
+    uint32_t left = cache_buckets(), index;
+    while (cache_next(&left, &index) && !cache_evict_one(index, most)) {
+    }
 }
 
 void hak_bigcache_shutdown(void) {

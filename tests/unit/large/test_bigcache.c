@@ -127,6 +127,21 @@ static void test_trim(void **state) {
     assert_ptr_equal(hak_bigcache_try_get(1, 1), item_of(200));
 }
 
+/* One item that may go is found, wherever it is. */
+static void test_give(void **state) {
+    (void)state;
+    hak_bigcache_init(evict);
+    put(1, 9, 5000, 0, EVER);
+    for (uintptr_t i = 0; i < 5000; i++) {
+        put((uint32_t)i, 1 + i % 3, i, 0, EVER);
+        hak_bigcache_give(3);
+        assert_int_equal(evicted[i], 1);
+        hak_bigcache_give(3);
+        assert_int_equal(evicted_count, i + 1);
+    }
+    assert_int_equal(hak_bigcache_stats().items, 1);
+}
+
 /* 256 buckets double up to 65,536; every item is where it is looked for. */
 static void test_growth(void **state) {
     (void)state;
@@ -215,9 +230,9 @@ static void test_threads(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        ISOLATED(test_empty),   ISOLATED(test_get),    ISOLATED(test_expire),
-        ISOLATED(test_trim),    ISOLATED(test_growth), ISOLATED(test_no_memory),
-        ISOLATED(test_threads),
+        ISOLATED(test_empty),     ISOLATED(test_get),     ISOLATED(test_expire),
+        ISOLATED(test_trim),      ISOLATED(test_give),    ISOLATED(test_growth),
+        ISOLATED(test_no_memory), ISOLATED(test_threads),
     };
     return cmocka_run_group_tests_name("large/bigcache", tests, NULL, NULL);
 }
