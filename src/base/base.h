@@ -62,6 +62,12 @@ HAK_INLINE unsigned hak_log2(size_t n) {
     return 63u - (unsigned)__builtin_clzll((unsigned long long)n);
 }
 
+/* The key spread over so many bits, 1 to 32: multiplication by 2^64 / phi (Knuth, The Art of
+ * Computer Programming, 6.4). */
+HAK_INLINE uint32_t hak_hash(uint64_t key, unsigned bits) {
+    return (uint32_t)(key * 0x9E3779B97F4A7C15u >> (64 - bits));
+}
+
 /* Where the caller of this function goes on: the site of an allocation, in a function that the
  * program calls, and in what is inlined into it.  To be used where it is needed, and not before: a
  * call that needs none should not load it. */

@@ -51,7 +51,7 @@ static void *family_realloc_foreign(void *pointer, size_t size) {
 /* To another size, with a copy.  A large block that has to grow gets a place where it can go on. */
 HAK_INLINE void *family_move(void *block, size_t size, size_t usable, const void *site) {
     bool grows = size > usable && usable > HAK_CLASS_SHARED_MAX && size <= HAK_LARGE_MAX;
-    void *moved = grows ? hak_slow_grow(size, site) : NULL;
+    void *moved = grows ? hak_sizes_grow(size, site) : NULL;
     if (!moved) moved = hak_fast_malloc(size);
     /* Without memory for a smaller block, the one that there is will do. */
     if (!moved) return size <= usable ? block : NULL;
@@ -81,7 +81,7 @@ void *hak_realloc(void *block, size_t size) {
     }
     /* A block that is at most twice too large stays: moving it would cost more than it frees. */
     if (size <= usable && size >= usable / 2) return block;
-    if (size > HAK_CLASS_SHARED_MAX && hak_slow_resize(block, size)) return block;
+    if (size > HAK_CLASS_SHARED_MAX && hak_sizes_resize(block, size)) return block;
     return family_move(block, size, usable, hak_call_site());
 }
 

@@ -18,6 +18,7 @@
 #ifndef HAK_FRONT_FAST_PATH_H
 #define HAK_FRONT_FAST_PATH_H
 
+#include "front/sizes.h"
 #include "front/slow.h"
 #include "heap/bin.h"
 #include "heap/heap.h"
@@ -123,7 +124,7 @@ HAK_INLINE void hak_fast_free(void *pointer) {
     hak_slow_free(pointer);
 }
 
-/* As hak_slow_usable; the thread's own blocks need no judging. */
+/* As hak_sizes_usable; the thread's own blocks need no judging. */
 HAK_INLINE size_t hak_fast_usable(const void *pointer, const char *function) {
     struct hak_tls *tls = &hak_tls;
     const struct hak_map *map = hak_map_moved((uintptr_t)pointer);
@@ -135,7 +136,7 @@ HAK_INLINE size_t hak_fast_usable(const void *pointer, const char *function) {
         hak_likely(hak_fast_in_use(tls->heap, pointer, map, &at))) {
         return hak_class_table[(difference - HAK_CHECKED_DOOR) / 2].block_bytes;
     }
-    return hak_slow_usable(pointer, function);
+    return hak_sizes_usable(pointer, function);
 }
 
 /* With the size that the caller promises; it is looked at in checked mode only. */

@@ -9,7 +9,7 @@
 #include "heap/remote.h"
 #include "heap/thread_heap.h"
 #include "large/cached.h"
-#include "observe/site.h"
+#include "observe/wrapper.h"
 #include "policy/release.h"
 
 #include <errno.h>
@@ -32,7 +32,9 @@ static void *heaps_try(struct hak_heap *heap, unsigned class, size_t size, size_
             hak_site_took(NULL, block, hak_map_class(block), site);
         return block;
     }
-    struct hak_superslab *huge = hak_cached_alloc(size, alignment, hak_site_find(site), zeroed);
+    uintptr_t address;
+    uint16_t number = hak_wrapper_site(HAK_CALL(site), true, &address);
+    struct hak_superslab *huge = hak_cached_alloc(size, alignment, number, zeroed);
     if (!huge) return NULL;
     hak_site_took_huge(huge);
     hak_locked_adopt_huge(heap, huge);

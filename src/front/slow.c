@@ -19,7 +19,7 @@
 #include "heap/remote.h"
 #include "heap/thread_heap.h"
 #include "large/cached.h"
-#include "observe/site.h"
+#include "observe/wrapper.h"
 #include "os/report.h"
 #include "os/thread.h"
 #include "policy/keep.h"
@@ -28,9 +28,6 @@
 #include "slab/used.h"
 
 #include <errno.h>
-
-/* One slow path in so many looks at the clock. */
-#define SLOW_TICK (HAK_STRESS ? 1u : 64u)
 
 const struct hak_other_malloc *_Atomic hak_slow_foreign;
 
@@ -62,14 +59,6 @@ void hak_slow_start(void) {
     slow_ready(&hak_tls);
 }
 
-static bool slow_is_tick(uint32_t slow_ops) {
-    return slow_ops % SLOW_TICK == 0;
-}
-
-static void slow_tick(struct hak_heap *heap) {
-    if (hak_unlikely(slow_is_tick(++heap->slow_ops))) hak_release_tick(heap);
-}
-
 /* ---- Allocation ------------------------------------------------------------------------------ */
 
 static void *slow_fail(void) {
@@ -78,22 +67,14 @@ static void *slow_fail(void) {
 }
 
 static void *slow_huge(size_t size, size_t alignment, bool *zeroed, const void *site) {
-    uint16_t number = hak_site_find(site);
+    uintptr_t address;
+    uint16_t number = hak_wrapper_site(HAK_CALL(site), true, &address);
     struct hak_superslab *huge = hak_cached_alloc(size, alignment, number, zeroed);
     if (!huge) {
         hak_release_all(); /* what is free in the wrong place may be what is missing */
         huge = hak_cached_alloc(size, alignment, number, zeroed);
     }
     if (!huge) return slow_fail();
-    hak_keep_taken(number, hak_site_took_huge(huge));
-    return huge->base;
-}
-
-void *hak_slow_grow(size_t size, const void *site) {
-    if (hak_tls.state != HAK_TLS_READY) return NULL;
-    uint16_t number = hak_site_find(site);
-    struct hak_superslab *huge = hak_cached_grow(size, number);
-    if (!huge) return NULL;
     hak_keep_taken(number, hak_site_took_huge(huge));
     return huge->base;
 }
@@ -120,7 +101,7 @@ HAK_INLINE void *slow_take_own(struct hak_tls *tls, unsigned class, bool *zeroed
     *zeroed = false;
     if (hak_unlikely(!block)) block = slow_refill(heap, class, zeroed, site);
     else if (class > HAK_SHARED_CLASSES) hak_site_took(heap, block, class, site);
-    slow_tick(heap);
+    hak_release_count(heap);
     hak_heap_leave(tls);
     return block;
 }
@@ -177,7 +158,7 @@ static __attribute__((noinline)) void slow_push(struct hak_tls *tls, uint64_t cl
     struct hak_heap *heap = hak_heap_enter(tls);
     if (class > HAK_SHARED_CLASSES) hak_site_freed(heap, block, class);
     hak_bin_push(heap, class, block);
-    slow_tick(heap);
+    hak_release_count(heap);
     hak_heap_leave(tls);
 }
 
@@ -190,7 +171,7 @@ static void slow_send(struct hak_tls *tls, struct hak_block *block, uint32_t tag
     }
     struct hak_heap *heap = hak_heap_enter(tls);
     hak_remote_free(heap, block, tag);
-    slow_tick(heap);
+    hak_release_count(heap);
     hak_heap_leave(tls);
 }
 
@@ -299,7 +280,8 @@ HAK_INLINE bool slow_gather(struct hak_tls *tls, struct hak_block *block, const 
     struct hak_heap *heap = tls->heap; /* not before: a handler may have given the thread one */
     struct hak_outbox *box = hak_remote_outbox(heap, hak_tag_owner(tag));
     bool gather = box && slow_may_gather(heap, box, block, map, tag) &&
-                  hak_remote_has_room(box, hak_tag_class(tag)) && !slow_is_tick(heap->slow_ops + 1);
+                  hak_remote_has_room(box, hak_tag_class(tag)) &&
+                  !hak_release_is_due(heap->slow_ops + 1);
     if (hak_likely(gather)) {
         hak_remote_gather(heap, box, block, hak_tag_class(tag));
         heap->slow_ops++;
@@ -322,7 +304,7 @@ static __attribute__((noinline)) void slow_free_own(struct hak_tls *tls, struct 
     if (class > HAK_SHARED_CLASSES) hak_site_freed(heap, block, class);
     if (hak_unlikely(!hak_bin_try_push(&heap->bin[class], block, used)))
         hak_bin_push(heap, class, block);
-    slow_tick(heap);
+    hak_release_count(heap);
     hak_heap_leave(tls);
 }
 
@@ -361,39 +343,4 @@ void hak_slow_free_sized(void *pointer, size_t size, const char *function) {
     } else {
         hak_slow_release(pointer, tag, function);
     }
-}
-
-/* ---- Sizes ----------------------------------------------------------------------------------- */
-
-size_t hak_slow_usable(const void *pointer, const char *function) {
-    uint32_t tag = (uintptr_t)pointer >> HAK_ADDRESS_BITS ? 0 : hak_map_tag(pointer);
-    if (tag && tag != HAK_TAG_HUGE && !hak_registry_get(hak_tag_owner(tag))->mark) {
-        return hak_class_table[hak_tag_class(tag)].block_bytes;
-    }
-    struct hak_finding finding = hak_verify(pointer);
-    if (finding.verdict == HAK_POINTER_VALID) return finding.block_bytes;
-    if (finding.verdict != HAK_POINTER_FOREIGN ||
-        !atomic_load_explicit(&hak_slow_foreign, memory_order_acquire)) {
-        hak_verify_fail(function, pointer, &finding);
-    }
-    return 0;
-}
-
-bool hak_slow_resize(void *block, size_t size) {
-    struct hak_tls *tls = &hak_tls;
-    uint32_t tag = hak_map_tag(block);
-    if (tls->state != HAK_TLS_READY || hak_tag_owner(tag) != tls->heap->id ||
-        hak_tag_class(tag) <= HAK_SHARED_CLASSES || size > HAK_LARGE_MAX) {
-        return false;
-    }
-    struct hak_heap *heap = hak_heap_enter(tls);
-    unsigned class = hak_class_of(size);
-    bool resized = hak_slab_resize(hak_slab_of(block), class);
-    if (resized) {
-        hak_heap_slab_resized(heap, hak_tag_class(tag), class);
-        hak_site_resized(block, hak_tag_class(tag), class);
-    }
-    slow_tick(heap);
-    hak_heap_leave(tls);
-    return resized;
 }

@@ -33,18 +33,6 @@ void *hak_slow_allocate(size_t size, size_t alignment, bool *zeroed, const void 
 /* The general free of a pointer into a unit with `tag`, naming the function in messages. */
 void hak_slow_release(void *pointer, uint32_t tag, const char *function);
 
-/* Bytes of the block at `pointer`, judged as free would; 0: a bad
- * pointer, which has been reported. */
-size_t hak_slow_usable(const void *pointer, const char *function);
-
-/* Makes a block larger or smaller where it is, for `size` > HAK_CLASS_SHARED_MAX.  Only of this
- * thread's own, and with a slab to itself; it has been judged.  False: it can't be. */
-bool hak_slow_resize(void *block, size_t size);
-
-/* A block of up to HAK_LARGE_MAX for what grows, in which it can go on growing; NULL: an ordinary
- * one will have to do. */
-void *hak_slow_grow(size_t size, const void *site);
-
 /* What to do with pointers of another allocator, set by preload/.  Each returns false if the
  * pointer is not known there either. */
 struct hak_other_malloc {

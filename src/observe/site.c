@@ -8,6 +8,7 @@
  */
 #include "observe/site.h"
 
+#include "observe/wrapper.h"
 #include "os/clock.h"
 #include "slab/class.h"
 #include "span/arena.h"
@@ -38,10 +39,6 @@ uint32_t hak_site_count(void) {
     return used < HAK_SITES ? used : HAK_SITES;
 }
 
-static uint32_t site_hash(uintptr_t address) {
-    return (uint32_t)((uint64_t)address * 0x9E3779B97F4A7C15u >> 32);
-}
-
 /* A new entry; 0: the table is full. */
 static uint16_t site_enter(uintptr_t address) {
     if (hak_site_count() == HAK_SITES) return 0;
@@ -54,7 +51,7 @@ static uint16_t site_enter(uintptr_t address) {
 /* Finds an address, or enters it: as `number`, or as a new entry if that is 0. */
 static uint16_t site_search(site_index *index, uint32_t places, uintptr_t address,
                             uint16_t number) {
-    uint32_t place = site_hash(address);
+    uint32_t place = hak_hash(address, 32);
     for (uint32_t probe = 0; probe < SITE_PROBES; probe++, place++) {
         site_index *at = &index[place & (places - 1)];
         /* acquire: pairs with the release below: the entry's address is there */
@@ -145,10 +142,11 @@ static void site_add_freed(uint16_t site, size_t bytes, uint32_t blocks) {
     hak_counter_add(&large->freed_bytes, blocks * (uint64_t)bytes);
 }
 
-void hak_site_refilled(const void *address, unsigned class, uint32_t blocks) {
-    struct hak_site *site = &hak_site_table[hak_site_find(address)];
-    hak_counter_add(&site->blocks, blocks);
-    hak_counter_add(&site->bytes, (uint64_t)blocks * hak_class_table[class].block_bytes);
+void hak_site_refilled(const void *site, unsigned class, uint32_t blocks) {
+    uintptr_t address;
+    struct hak_site *entry = &hak_site_table[hak_wrapper_site(HAK_CALL(site), false, &address)];
+    hak_counter_add(&entry->blocks, blocks);
+    hak_counter_add(&entry->bytes, (uint64_t)blocks * hak_class_table[class].block_bytes);
 }
 
 /* ---- Cells ----------------------------------------------------------------------------------- */
@@ -177,28 +175,42 @@ static void site_cell_bind(struct hak_site_cell *cell, uint64_t key, uint16_t si
     *cell = (struct hak_site_cell){.key = key, .site = site, .batch = 1};
 }
 
+/* A site that has been found to be a wrapper has no cell: its next calls would be counted there.
+ * This one has been, but is not its own. */
+static void site_cell_drop(struct hak_site_cells *cells, const void *site, unsigned class) {
+    uint64_t key = hak_site_key((uintptr_t)site, class);
+    struct hak_site_cell *cell = &cells->taken[hak_site_cell_of(key)];
+    if (cell->key != key) return;
+    cell->left++;
+    site_cell_add(cell, site_add_taken);
+    *cell = (struct hak_site_cell){0};
+}
+
 void hak_site_took_slow(struct hak_heap *heap, struct hak_slab *slab, unsigned class,
-                        const void *address) {
+                        const void *site) {
     struct hak_site_cells *cells = site_cells(heap);
-    uint64_t key = hak_site_key((uintptr_t)address, class);
-    uint32_t now = site_now();
-    slab->one.born_ms = now;
+    uintptr_t address;
+    slab->one.site = hak_wrapper_site(HAK_CALL(site), true, &address);
     if (!cells) {
-        slab->one.site = hak_site_find(address);
+        slab->one.born_ms = site_now();
         site_add_taken(slab->one.site, hak_class_table[class].block_bytes, 1);
         return;
     }
+    if (address != (uintptr_t)site) site_cell_drop(cells, site, class);
+    uint64_t key = hak_site_key(address, class);
     unsigned at = hak_site_cell_of(key);
     struct hak_site_cell *cell = &cells->taken[at];
+    slab->one.born_ms = 0;
+    if (cell->key == key && cell->left && --cell->left) return; /* as in hak_site_took */
+    uint32_t now = site_now();
     if (cell->key != key) {
-        site_cell_bind(cell, key, hak_site_find(address), site_add_taken);
-    } else if (cells->freed_ms[at]) {
-        site_time(site_large(cell->site)->gap, cells->freed_ms[at], now);
-        slab->one.born_ms = 0; /* not both, or each block would have the next one looked at */
+        site_cell_bind(cell, key, slab->one.site, site_add_taken);
+        cells->freed_ms[at] = 0;
     }
+    if (cells->freed_ms[at]) site_time(site_large(cell->site)->gap, cells->freed_ms[at], now);
+    else slab->one.born_ms = now; /* not both, or each block would have the next one looked at */
     cells->freed_ms[at] = 0;
     site_cell_add(cell, site_add_taken);
-    slab->one.site = cell->site;
 }
 
 /* The next block that is taken of this size by the site tells the gap. */

@@ -2,11 +2,11 @@
  *
  * Call sites: which places in the program allocate, how much, and for how long.
  *
- * A site is the address where a call to malloc or one of its family returns to.  Blocks above 32
- * KiB are counted one by one, and know their site until they are freed.  For smaller ones the site
- * is looked at when a bin is empty, and counts for all blocks that are fetched then, as if it had
- * asked for each: over many refills that tells what each site has asked for, and a hit costs
- * nothing.
+ * A site is the address where a call to malloc or one of its family returns to, or that behind a
+ * wrapper (observe/wrapper.h).  Blocks above 32 KiB are counted one by one, and know their site
+ * until they are freed.  For smaller ones the site is looked at when a bin is empty, and counts for
+ * all blocks that are fetched then, as if it had asked for each: over many refills that tells what
+ * each site has asked for, and a hit costs nothing.
  *
  * A heap counts its large blocks in cells, and adds what is in a cell to the site at each of the
  * first 16 calls, then at every 16th, and from 1024 on at every 64th.  So of each thread and size
@@ -57,14 +57,14 @@ extern struct hak_site hak_site_table[HAK_SITES];
 
 extern _Atomic uint32_t hak_site_used; /* entries given out; may exceed HAK_SITES */
 
-/* The number of a call's site, which is entered if it is new; 0: the table is full. */
+/* The number of an address, which is entered if it is new; 0: the table is full. */
 uint16_t hak_site_find(const void *address);
 
 /* The number of entries of the table that may be in use. */
 uint32_t hak_site_count(void);
 
 /* A bin of `heap` was empty: `blocks` of a class up to 32 KiB have been fetched for the site. */
-void hak_site_refilled(const void *address, unsigned class, uint32_t blocks);
+void hak_site_refilled(const void *site, unsigned class, uint32_t blocks);
 
 /* What a heap has counted of one key and not added yet: `batch` less `left` calls. */
 struct hak_site_cell {
@@ -91,7 +91,7 @@ HAK_INLINE uint64_t hak_site_key(uint64_t address_or_site, unsigned class) {
 }
 
 HAK_INLINE unsigned hak_site_cell_of(uint64_t key) {
-    return (unsigned)(key * 0x9E3779B97F4A7C15u >> (64 - HAK_SITE_CELLS_SHIFT));
+    return hak_hash(key, HAK_SITE_CELLS_SHIFT);
 }
 
 /* The slab that begins with a block. */
@@ -102,16 +102,16 @@ HAK_INLINE struct hak_slab *hak_site_slab(const void *block) {
 
 /* Whatever the cell does not just count. */
 void hak_site_took_slow(struct hak_heap *heap, struct hak_slab *slab, unsigned class,
-                        const void *address);
+                        const void *site);
 void hak_site_freed_slow(struct hak_heap *heap, struct hak_slab *slab, unsigned class);
 
-/* A block above 32 KiB, of a class, is given to a site; or comes back.  heap: the calling thread's,
- * if it owns the block; NULL otherwise. */
+/* A block above 32 KiB, of a class, is given to a call that returns to `site`; or comes back.
+ * heap: the calling thread's, if it owns the block; NULL otherwise. */
 HAK_INLINE void hak_site_took(struct hak_heap *heap, void *block, unsigned class,
-                              const void *address) {
+                              const void *site) {
     struct hak_slab *slab = hak_site_slab(block);
     if (hak_likely(heap && heap->sites)) {
-        uint64_t key = hak_site_key((uintptr_t)address, class);
+        uint64_t key = hak_site_key((uintptr_t)site, class);
         struct hak_site_cell *cell = &heap->sites->taken[hak_site_cell_of(key)];
         if (hak_likely(cell->key == key && --cell->left)) {
             slab->one.born_ms = 0;
@@ -119,7 +119,7 @@ HAK_INLINE void hak_site_took(struct hak_heap *heap, void *block, unsigned class
             return;
         }
     }
-    hak_site_took_slow(heap, slab, class, address);
+    hak_site_took_slow(heap, slab, class, site);
 }
 
 HAK_INLINE void hak_site_freed(struct hak_heap *heap, void *block, unsigned class) {

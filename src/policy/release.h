@@ -8,8 +8,19 @@
 
 #include "heap/heap.h"
 
-/* Called by the owner inside its slow path, once each so many. */
+/* One slow path in so many looks at the clock. */
+#define HAK_RELEASE_TICK (HAK_STRESS ? 1u : 64u)
+
+HAK_INLINE bool hak_release_is_due(uint32_t slow_ops) {
+    return slow_ops % HAK_RELEASE_TICK == 0;
+}
+
 void hak_release_tick(struct hak_heap *heap);
+
+/* To be called once in each slow path, by the owner. */
+HAK_INLINE void hak_release_count(struct hak_heap *heap) {
+    if (hak_unlikely(hak_release_is_due(++heap->slow_ops))) hak_release_tick(heap);
+}
 
 /* Purges everything that is free, in parked heaps too.  Returns the bytes given back. */
 size_t hak_release_all(void);

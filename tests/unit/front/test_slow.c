@@ -123,16 +123,6 @@ static void test_errno_is_kept(void **state) {
     assert_int_equal(errno, 42);
 }
 
-static void test_usable(void **state) {
-    (void)state;
-    for (size_t size = 0; size < 3 * MIB; size += 1 + size / 20) {
-        void *block = hak_malloc(size);
-        assert_int_equal(hak_slow_usable(block, "test"), hak_good_size(size));
-        hak_free(block);
-    }
-    assert_int_equal(hak_usable_size(NULL), 0);
-}
-
 static void test_misuse_that_is_reported(void **state) {
     (void)state;
     engine_mode("checked");
@@ -237,7 +227,6 @@ int main(void) {
         ISOLATED(test_last_resort),
         ISOLATED(test_errno),
         ISOLATED(test_errno_is_kept),
-        ISOLATED(test_usable),
         ISOLATED(test_misuse_that_is_reported),
         ISOLATED(test_freed_in_a_closing_door),
     };

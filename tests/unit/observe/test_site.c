@@ -11,18 +11,22 @@
 
 #define SITE_NOINLINE __attribute__((noinline))
 
-/* Two sites.  What follows the call keeps it from being a jump. */
-static SITE_NOINLINE void *first_site(size_t size) {
-    void *block = hak_malloc(size);
-    assert_non_null(block);
-    return block;
-}
+/* Two sites, each of which is called from one place, or it would be a wrapper.  What follows a call
+ * keeps it from being a jump. */
+#define SITE(name)                                        \
+    static SITE_NOINLINE void *name##_call(size_t size) { \
+        void *block = hak_malloc(size);                   \
+        assert_non_null(block);                           \
+        return block;                                     \
+    }                                                     \
+    static SITE_NOINLINE void *name(size_t size) {        \
+        void *block = name##_call(size);                  \
+        __asm__ volatile("" ::: "memory");                \
+        return block;                                     \
+    }
 
-static SITE_NOINLINE void *second_site(size_t size) {
-    void *block = hak_malloc(size);
-    assert_non_null(block);
-    return block;
-}
+SITE(first_site)
+SITE(second_site)
 
 /* The only site that was entered since there were `before` of them. */
 static struct hak_site *entered(uint32_t before) {
@@ -202,12 +206,16 @@ static void test_small(void **state) {
     assert_null(hak_site_table[1].large);
 }
 
+static void refilled(uintptr_t address, uint32_t blocks) {
+    hak_site_refilled((const void *)address, 1, blocks);
+}
+
 /* Every place in the table is used, then site 0 counts; all are found again. */
 static void test_full(void **state) {
     (void)state;
     enum { MANY = HAK_SITES + 1000 };
     for (int round = 0; round < 2; round++) {
-        for (uintptr_t i = 1; i <= MANY; i++) hak_site_refilled((void *)(i << 4), 1, 1);
+        for (uintptr_t i = 1; i <= MANY; i++) refilled(i << 4, 1);
     }
     assert_int_equal(hak_site_count(), HAK_SITES);
     uint64_t sum = 0;
@@ -219,7 +227,7 @@ static void test_full(void **state) {
     assert_int_equal(sum, 2 * MANY);
     assert_true(twice > HAK_SITES - HAK_SITES / 16);
     assert_in_range(hak_site_table[0].blocks, 2000, 2000 + HAK_SITES / 8);
-    hak_site_refilled(NULL, 1, 7);
+    refilled(0, 7);
     assert_in_range(hak_site_table[0].blocks, 2007, 2007 + HAK_SITES / 8);
 }
 

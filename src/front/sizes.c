@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Header: front/sizes.h.
+ */
+#include "front/sizes.h"
+
+#include "check/verify.h"
+#include "front/slow.h"
+#include "heap/heap.h"
+#include "heap/registry.h"
+#include "large/cached.h"
+#include "observe/wrapper.h"
+#include "policy/keep.h"
+#include "policy/release.h"
+
+size_t hak_sizes_usable(const void *pointer, const char *function) {
+    uint32_t tag = (uintptr_t)pointer >> HAK_ADDRESS_BITS ? 0 : hak_map_tag(pointer);
+    if (tag && tag != HAK_TAG_HUGE && !hak_registry_get(hak_tag_owner(tag))->mark) {
+        return hak_class_table[hak_tag_class(tag)].block_bytes;
+    }
+    struct hak_finding finding = hak_verify(pointer);
+    if (finding.verdict == HAK_POINTER_VALID) return finding.block_bytes;
+    if (finding.verdict != HAK_POINTER_FOREIGN ||
+        !atomic_load_explicit(&hak_slow_foreign, memory_order_acquire)) {
+        hak_verify_fail(function, pointer, &finding);
+    }
+    return 0;
+}
+
+bool hak_sizes_resize(void *block, size_t size) {
+    struct hak_tls *tls = &hak_tls;
+    uint32_t tag = hak_map_tag(block);
+    if (tls->state != HAK_TLS_READY || hak_tag_owner(tag) != tls->heap->id ||
+        hak_tag_class(tag) <= HAK_SHARED_CLASSES || size > HAK_LARGE_MAX) {
+        return false;
+    }
+    struct hak_heap *heap = hak_heap_enter(tls);
+    unsigned class = hak_class_of(size);
+    bool resized = hak_slab_resize(hak_slab_of(block), class);
+    if (resized) {
+        hak_heap_slab_resized(heap, hak_tag_class(tag), class);
+        hak_site_resized(block, hak_tag_class(tag), class);
+    }
+    hak_release_count(heap);
+    hak_heap_leave(tls);
+    return resized;
+}
+
+void *hak_sizes_grow(size_t size, const void *site) {
+    uintptr_t address;
+    if (hak_tls.state != HAK_TLS_READY) return NULL;
+    uint16_t number = hak_wrapper_site(HAK_CALL(site), true, &address);
+    struct hak_superslab *huge = hak_cached_grow(size, number);
+    if (!huge) return NULL;
+    hak_keep_taken(number, hak_site_took_huge(huge));
+    return huge->base;
+}
