@@ -13,7 +13,7 @@
 /* Reads the options and gives the thread a heap, as its first allocation would. */
 void hak_slow_start(void);
 
-/* malloc, when the hot path can't.  `site`: who has called it (observe/site.h). */
+/* malloc, when the hot path can't.  `site`: who has called it (observe/site.h); NULL: nobody. */
 void *hak_slow_malloc(size_t size, const void *site);
 
 /* free, when the hot path can't. */

@@ -100,11 +100,13 @@ static struct hak_block *bin_fill(struct hak_heap *heap, unsigned class, bool dr
     struct hak_block *block = slot[count].block;
     if (heap->mark) {
         struct hak_used_bit at = {slot[count].used, hak_used_bit_of(block)};
-        if (hak_unlikely(hak_used_get(at))) {
+        /* Set, and then looked at: reading it first would take a page fault of its own. */
+        hak_used_flip(at);
+        if (hak_unlikely(!hak_used_get(at))) { /* it was set: the block is in use */
+            hak_used_flip(at);
             hak_bin_report_twice(class, block);
             return hak_bin_take(heap, class, zeroed);
         }
-        hak_used_flip(at);
     }
     return block;
 }

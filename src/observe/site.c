@@ -143,6 +143,7 @@ static void site_add_freed(uint16_t site, size_t bytes, uint32_t blocks) {
 }
 
 void hak_site_refilled(const void *site, unsigned class, uint32_t blocks) {
+    if (!site) return;
     uintptr_t address;
     struct hak_site *entry = &hak_site_table[hak_wrapper_site(HAK_CALL(site), false, &address)];
     hak_counter_add(&entry->blocks, blocks);

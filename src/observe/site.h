@@ -63,7 +63,8 @@ uint16_t hak_site_find(const void *address);
 /* The number of entries of the table that may be in use. */
 uint32_t hak_site_count(void);
 
-/* A bin of `heap` was empty: `blocks` of a class up to 32 KiB have been fetched for the site. */
+/* A bin of `heap` was empty: `blocks` of a class up to 32 KiB have been fetched for the site (NULL:
+ * nobody's). */
 void hak_site_refilled(const void *site, unsigned class, uint32_t blocks);
 
 /* What a heap has counted of one key and not added yet: `batch` less `left` calls. */

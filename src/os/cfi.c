@@ -70,8 +70,8 @@ static int32_t cfi_int(const unsigned char *at) {
 /* An entry of .eh_frame, behind its length.  bad: there is none. */
 static struct cfi_text cfi_entry(const unsigned char *entry) {
     uint32_t length = (uint32_t)cfi_int(entry);
-    bool bad = !length ||
-               length >= 0xfffffff0u; /* the end; or 64 bits of length, which nobody uses */
+    /* the end; or a length of 64 bits, which nobody uses */
+    bool bad = !length || length >= 0xfffffff0u;
     entry += sizeof length;
     return (struct cfi_text){entry, bad ? entry : entry + length, bad};
 }
@@ -205,13 +205,13 @@ static void cfi_run(struct cfi_machine *machine) {
     while (text->at < text->end && machine->from <= machine->until && !text->bad) {
         unsigned code = (unsigned)cfi_bytes(text, 1), low = code & 0x3f;
         switch (code >> 6) {
-        case 1:
+        case 1: /* advance_loc */
             machine->from += low * machine->code_step;
-            break; /* advance_loc */
-        case 2:    /* offset */
+            break;
+        case 2: /* offset */
             cfi_set(machine, low, true, cfi_offset(machine, (int64_t)cfi_uleb(text)));
             break;
-        case 3:
+        case 3: /* restore */
             cfi_restore(machine, low);
             break;
         default:

@@ -71,7 +71,9 @@ static const struct hak_other_malloc foreign_libc = {foreign_free, foreign_reall
 #endif /* __GLIBC__ */
 
 __attribute__((constructor)) static void preload_start(void) {
-    hak_slow_start();
+    /* The first block takes a region, a superslab and a slab.  The program would wait for them in
+     * the middle of its work. */
+    hak_free(hak_slow_malloc(1, NULL));
 #ifdef __GLIBC__
     /* release: pairs with the acquire in front/ */
     atomic_store_explicit(&hak_slow_foreign, &foreign_libc, memory_order_release);

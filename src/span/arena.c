@@ -12,6 +12,9 @@
 
 #include <stdatomic.h>
 
+/* The first chunk has room for what a process begins with: a heap, a leaf of the page map, and the
+ * descriptor of a region. */
+#define ARENA_FIRST_BYTES ((size_t)1 << 20)
 #define ARENA_CHUNK_BYTES ((size_t)128 << 10)
 
 struct arena_chunk {
@@ -40,22 +43,28 @@ void *hak_arena_map(size_t bytes) {
     return start;
 }
 
+/* Replaces a chunk that is full (NULL: there is none yet).  False: no memory. */
+static bool arena_grow(struct arena_chunk *full) {
+    size_t bytes = hak_align_up(full ? ARENA_CHUNK_BYTES : ARENA_FIRST_BYTES, hak_page_bytes());
+    struct arena_chunk *fresh = hak_arena_map(bytes);
+    if (!fresh) return false;
+    fresh->bytes = bytes;
+    atomic_store_explicit(&fresh->used, hak_align_up(sizeof *fresh, HAK_CACHE_LINE),
+                          memory_order_relaxed);
+    if (!atomic_compare_exchange_strong_explicit(&arena_current, &full, fresh, memory_order_release,
+                                                 memory_order_relaxed)) {
+        hak_page_unmap(fresh, bytes, HAK_PAGE_META); /* another thread was first */
+    }
+    return true;
+}
+
 void *hak_arena_alloc(size_t bytes, size_t alignment) {
-    size_t page = hak_page_bytes();
-    if (bytes > ARENA_CHUNK_BYTES / 4) return hak_arena_map(hak_align_up(bytes, page));
     for (;;) {
         struct arena_chunk *chunk = atomic_load_explicit(&arena_current, memory_order_acquire);
         void *taken = chunk ? arena_take(chunk, bytes, alignment) : NULL;
         if (taken) return taken;
-        size_t chunk_bytes = hak_align_up(ARENA_CHUNK_BYTES, page);
-        struct arena_chunk *fresh = hak_arena_map(chunk_bytes);
-        if (!fresh) return NULL;
-        fresh->bytes = chunk_bytes;
-        atomic_store_explicit(&fresh->used, hak_align_up(sizeof *fresh, HAK_CACHE_LINE),
-                              memory_order_relaxed);
-        if (!atomic_compare_exchange_strong_explicit(&arena_current, &chunk, fresh,
-                                                     memory_order_release, memory_order_relaxed)) {
-            hak_page_unmap(fresh, chunk_bytes, HAK_PAGE_META);
-        }
+        if (bytes > (chunk ? ARENA_CHUNK_BYTES / 4 : ARENA_FIRST_BYTES / 4 * 3))
+            return hak_arena_map(hak_align_up(bytes, hak_page_bytes()));
+        if (!arena_grow(chunk)) return NULL;
     }
 }

@@ -11,16 +11,16 @@
 struct hak_map hak_map HAK_TABLE;
 
 static bool map_cover_leaf(size_t index) {
-    if (atomic_load_explicit(&hak_map.root[index], memory_order_acquire) != 0) return true;
-    size_t bytes = hak_align_up(sizeof(struct hak_leaf), hak_page_bytes());
-    struct hak_leaf *leaf = hak_arena_map(bytes);
+    /* A write, which leaves it as it is: reading it first would take a page fault of its own.
+     * acquire: pairs with the release below */
+    if (atomic_fetch_add_explicit(&hak_map.root[index], 0, memory_order_acquire) != 0) return true;
+    struct hak_leaf *leaf = hak_arena_alloc(sizeof *leaf, hak_page_bytes());
     if (!leaf) return false;
     ptrdiff_t none = 0;
     ptrdiff_t distance = (char *)leaf - (char *)&hak_map.zero;
-    if (!atomic_compare_exchange_strong_explicit(&hak_map.root[index], &none, distance,
-                                                 memory_order_release, memory_order_acquire)) {
-        hak_page_unmap(leaf, bytes, HAK_PAGE_META); /* another thread was first */
-    }
+    /* If another thread is first, this leaf stays in the arena, unused and untouched. */
+    atomic_compare_exchange_strong_explicit(&hak_map.root[index], &none, distance,
+                                            memory_order_release, memory_order_relaxed);
     return true;
 }
 

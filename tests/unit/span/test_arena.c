@@ -9,7 +9,17 @@
 #include <pthread.h>
 #include <string.h>
 
+#define FIRST MIB
 #define CHUNK (128 * KIB)
+
+/* Takes all of the first chunk, which is larger. */
+static void use_first(void) {
+    for (size_t i = 0; i < FIRST / (4 * KIB) - 1; i++)
+        assert_non_null(hak_arena_alloc(4 * KIB, 16));
+    assert_int_equal(fake_page_calls(FAKE_MAP_META), 1);
+    assert_non_null(hak_arena_alloc(4 * KIB, 16));
+    assert_int_equal(fake_page_calls(FAKE_MAP_META), 2);
+}
 
 static void test_aligned_and_zeroed(void **state) {
     (void)state;
@@ -38,25 +48,46 @@ static void test_aligned_and_zeroed(void **state) {
 /* The end of a chunk is used up before the next one is mapped. */
 static void test_chunks(void **state) {
     (void)state;
-    size_t taken = 0;
-    while (fake_page_calls(FAKE_MAP_META) <= 1) {
+    use_first();
+    size_t taken = 4 * KIB;
+    while (fake_page_calls(FAKE_MAP_META) <= 2) {
         assert_non_null(hak_arena_alloc(KIB, 16));
         taken += KIB;
     }
-    assert_int_equal(fake_page_mapped(HAK_PAGE_META), 2 * CHUNK);
+    assert_int_equal(fake_page_mapped(HAK_PAGE_META), FIRST + 2 * CHUNK);
     assert_in_range(taken - KIB, CHUNK - 2 * KIB, CHUNK);
+}
+
+/* What a process begins with is one mapping. */
+static void test_first_ones(void **state) {
+    (void)state;
+    assert_non_null(hak_arena_alloc(10 * KIB, 64));
+    assert_int_equal((uintptr_t)hak_arena_alloc(580 * KIB, 4 * KIB) % (4 * KIB), 0);
+    assert_non_null(hak_arena_alloc(288 * KIB, 64));
+    assert_non_null(hak_arena_alloc(128 * KIB, 64));
+    assert_int_equal(fake_page_calls(FAKE_MAP_META), 1);
 }
 
 static void test_large_ones_are_mapped_alone(void **state) {
     (void)state;
-    hak_arena_alloc(16, 16);
+    use_first();
     assert_non_null(hak_arena_alloc(CHUNK / 4, 64));
-    assert_int_equal(fake_page_calls(FAKE_MAP_META), 1);
+    assert_int_equal(fake_page_calls(FAKE_MAP_META), 2);
+    assert_non_null(hak_arena_alloc(CHUNK / 2, 64)); /* there is room */
+    assert_int_equal(fake_page_calls(FAKE_MAP_META), 2);
     void *alone = hak_arena_alloc(CHUNK / 4 + 1, 64);
     assert_true(fake_page_is_mapped(alone, CHUNK / 4 + 4 * KIB));
-    assert_int_equal(fake_page_calls(FAKE_MAP_META), 2);
-    assert_non_null(hak_arena_alloc(10 * MIB, 64));
     assert_int_equal(fake_page_calls(FAKE_MAP_META), 3);
+    assert_non_null(hak_arena_alloc(10 * MIB, 64));
+    assert_int_equal(fake_page_calls(FAKE_MAP_META), 4);
+}
+
+static void test_the_very_first_is_large(void **state) {
+    (void)state;
+    assert_non_null(hak_arena_alloc(10 * MIB, 64));
+    assert_int_equal(fake_page_mapped(HAK_PAGE_META), 10 * MIB);
+    assert_non_null(hak_arena_alloc(64, 64));
+    assert_int_equal(fake_page_mapped(HAK_PAGE_META), 10 * MIB + FIRST);
 }
 
 static void test_without_memory(void **state) {
@@ -68,8 +99,9 @@ static void test_without_memory(void **state) {
     assert_non_null(hak_arena_alloc(64, 64));
     fake_page_fail(FAKE_BIT(FAKE_MAP_META), 1, FAKE_FOR_EVER);
     assert_non_null(hak_arena_alloc(64, 64)); /* there is room in the chunk */
-    assert_null(hak_arena_alloc(CHUNK / 4 + 1, 64));
-    for (int i = 0; i < 4; i++) hak_arena_alloc(CHUNK / 4, 64);
+    assert_null(hak_arena_alloc(FIRST, 64));
+    while (hak_arena_alloc(CHUNK / 4, 64)) {
+    }
     assert_null(hak_arena_alloc(CHUNK / 4, 64));
     fake_page_fail_never();
     assert_non_null(hak_arena_alloc(CHUNK / 4, 64));
@@ -116,7 +148,9 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         ISOLATED(test_aligned_and_zeroed),
         ISOLATED(test_chunks),
+        ISOLATED(test_first_ones),
         ISOLATED(test_large_ones_are_mapped_alone),
+        ISOLATED(test_the_very_first_is_large),
         ISOLATED(test_without_memory),
         ISOLATED(test_page_of_64_kib),
         ISOLATED(test_threads),
