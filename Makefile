@@ -4,7 +4,8 @@
 
 PREFIX ?= /usr/local
 
-.PHONY: all check check-long demo bench bench-quick bench-programs install format clean
+.PHONY: all check check-long demo install format clean
+.PHONY: bench bench-quick bench-programs bench-learning
 
 all: ; @cmake --preset release && cmake --build --preset release
 check: ; @scripts/check
@@ -13,6 +14,7 @@ demo: ; @scripts/demo
 bench: ; @scripts/bench full
 bench-quick: ; @scripts/bench quick
 bench-programs: ; @scripts/bench programs
+bench-learning: ; @scripts/bench learning
 install: all ; @cmake --install build/release --prefix $(PREFIX)
 format: ; @git ls-files '*.c' '*.h' '*.cc' '*.cpp' | xargs clang-format -i
 clean: ; @rm -rf build

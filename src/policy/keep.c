@@ -15,8 +15,10 @@
 
 #define KEEP_PAGE_SHIFT 12
 
-/* A page's first touch and its release are measured on so many pages, once; without a clock, or
- * memory for that, and outside of what machines can do, the nearest of these counts. */
+/* A page's first touch and its release are measured on so many pages, once, at a gap that short
+ * processes do not come to; before that, without a clock, or memory for that, and outside of what
+ * machines can do, the nearest of these counts. */
+#define KEEP_FAULT_AFTER  32u
 #define KEEP_FAULT_PAGES  64u
 #define KEEP_FAULT_NS     800u
 #define KEEP_FAULT_NS_MIN 100u
@@ -64,9 +66,12 @@ static uint32_t keep_measure(void) {
 
 /* Of 4 KiB. */
 static uint32_t keep_fault_ns(void) {
+    static _Atomic uint32_t gaps;  /* atomic, relaxed */
     static _Atomic uint32_t known; /* atomic, relaxed: several may measure, and one counts */
     uint32_t ns = atomic_load_explicit(&known, memory_order_relaxed);
     if (ns) return ns;
+    if (atomic_fetch_add_explicit(&gaps, 1, memory_order_relaxed) < KEEP_FAULT_AFTER)
+        return KEEP_FAULT_NS;
     ns = keep_measure();
     atomic_store_explicit(&known, ns, memory_order_relaxed);
     return ns;
