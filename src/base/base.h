@@ -16,8 +16,9 @@
 #define HAK_COLD        __attribute__((cold, noinline))
 #define HAK_CACHE_LINE  64
 
-/* For large tables of which little is ever touched: the linker puts them behind all other data, so
- * that what is touched of that shares few pages.  Not for what is static. */
+/* For what is large and of which little, or in most programs nothing, is ever touched: the linker
+ * puts it behind all other data, so that what is touched of that shares a page.  Not for what is
+ * static. */
 #define HAK_TABLE __attribute__((common))
 
 /* A stress build forces the rare paths: magazines of one block, purge at once (-DHAK_STRESS=1). */

@@ -22,7 +22,7 @@
 _Atomic int64_t hak_option_cell[HAK_OPTION_COUNT];
 
 /* atomic, relaxed: written before option_ready, by everybody with the same bytes */
-static _Atomic char option_text[HAK_OPTION_TEXT_COUNT][HAK_OPTION_TEXT_BYTES];
+HAK_TABLE _Atomic char hak_option_texts[HAK_OPTION_TEXT_COUNT][HAK_OPTION_TEXT_BYTES];
 
 /* atomic: set with release when all cells and texts are stored, read with acquire */
 static _Atomic bool option_ready;
@@ -42,8 +42,9 @@ static void option_store_all(const struct hak_values *values) {
                                                 memory_order_relaxed, memory_order_relaxed);
     }
     for (int text = 0; text < HAK_OPTION_TEXT_COUNT; text++) {
-        for (size_t i = 0; i < HAK_OPTION_TEXT_BYTES; i++) {
-            atomic_store_explicit(&option_text[text][i], values->text[text][i],
+        /* up to its zero, which is there */
+        for (const char *from = values->text[text]; *from; from++) {
+            atomic_store_explicit(&hak_option_texts[text][from - values->text[text]], *from,
                                   memory_order_relaxed);
         }
     }
@@ -71,7 +72,7 @@ void hak_option_text(enum hak_option_id id, char *out, size_t size) {
     const bool ready = atomic_load_explicit(&option_ready, memory_order_acquire);
     size_t i = 0;
     for (; ready && i + 1 < size && i < HAK_OPTION_TEXT_BYTES; i++) {
-        out[i] = atomic_load_explicit(&option_text[text][i], memory_order_relaxed);
+        out[i] = atomic_load_explicit(&hak_option_texts[text][i], memory_order_relaxed);
         if (out[i] == '\0') return;
     }
     if (size > 0) out[i] = '\0';

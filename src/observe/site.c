@@ -22,13 +22,13 @@ static uint8_t site_batch(uint32_t calls) {
     return calls < 16 ? 1 : calls < 1024 ? 16 : 64;
 }
 
-HAK_TABLE struct hak_site hak_site_table[HAK_SITES];
-
 typedef _Atomic uint16_t site_index;
 
-static struct hak_site_large site_rest; /* what has no place, and what site 0 counts */
+HAK_TABLE _Alignas(HAK_CACHE_LINE) struct hak_site hak_site_table[HAK_SITES];
+HAK_TABLE site_index hak_site_index[SITE_INDEX];
+HAK_TABLE struct hak_site_large hak_site_rest; /* what has no place, and what site 0 counts */
+
 static site_index site_index_first[SITE_INDEX_FIRST];
-static site_index site_index_whole[SITE_INDEX];
 static _Atomic bool site_index_grown; /* atomic: the whole index is filled */
 _Atomic uint32_t hak_site_used = 1;
 
@@ -79,7 +79,7 @@ static void site_grow(void) {
     for (uint32_t number = 1; number <= SITE_INDEX_FIRST / 2; number++) {
         uintptr_t address = atomic_load_explicit(&hak_site_table[number].address,
                                                  memory_order_relaxed);
-        if (address) site_search(site_index_whole, SITE_INDEX, address, (uint16_t)number);
+        if (address) site_search(hak_site_index, SITE_INDEX, address, (uint16_t)number);
     }
     /* release: who sees it finds those */
     atomic_store_explicit(&site_index_grown, true, memory_order_release);
@@ -89,7 +89,7 @@ uint16_t hak_site_find(const void *site) {
     uintptr_t address = (uintptr_t)site;
     if (!address) return 0;
     if (atomic_load_explicit(&site_index_grown, memory_order_acquire))
-        return site_search(site_index_whole, SITE_INDEX, address, 0);
+        return site_search(hak_site_index, SITE_INDEX, address, 0);
     uint16_t number = site_search(site_index_first, SITE_INDEX_FIRST, address, 0);
     if (number == SITE_INDEX_FIRST / 2) site_grow();
     return number;
@@ -101,7 +101,7 @@ static struct hak_site_large *site_large(uint16_t number) {
     struct hak_site_large *large = atomic_load_explicit(&site->large, memory_order_acquire);
     if (large) return large;
     struct hak_site_large *fresh = number ? hak_arena_alloc(sizeof *fresh, HAK_CACHE_LINE) : NULL;
-    if (!fresh) fresh = &site_rest;
+    if (!fresh) fresh = &hak_site_rest;
     /* The loser's stays in the arena, unused. */
     return atomic_compare_exchange_strong_explicit(&site->large, &large, fresh,
                                                    memory_order_release, memory_order_acquire)

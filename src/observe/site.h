@@ -47,11 +47,24 @@ struct hak_site_large {
     hak_count_t gap[HAK_SITE_TIMES]; /* by the time from then to the next one of that size */
 };
 
+#define HAK_SITE_CALLERS 3u /* a site that has been reached from so many places is a wrapper */
+
+/* What is known of a site as a wrapper (observe/wrapper.h).  atomic, relaxed: all; a caller is set
+ * once.  The rule (os/cfi.h) is whole in itself, and 0 if it has not been looked for. */
+struct hak_site_wrapper {
+    _Atomic uintptr_t caller[HAK_SITE_CALLERS - 1]; /* the first places it has been reached from */
+    _Atomic uint64_t rule;                          /* to get from it to its caller */
+    _Atomic uint32_t looks;
+    _Atomic bool known; /* it is one */
+};
+
 struct hak_site {
     _Atomic uintptr_t address;              /* atomic, set once: where the call returns to */
     hak_count_t blocks, bytes;              /* atomic, relaxed, estimates: up to 32 KiB */
     _Atomic(struct hak_site_large *) large; /* atomic, set once; NULL: nothing above 32 KiB */
+    struct hak_site_wrapper wrapper;
 };
+_Static_assert(sizeof(struct hak_site) == HAK_CACHE_LINE, "a site is a cache line");
 
 extern struct hak_site hak_site_table[HAK_SITES];
 

@@ -6,28 +6,20 @@
 
 #include <string.h>
 
-#define WRAPPER_CALLERS 3u
-#define WRAPPER_FIRST   16u /* calls that are not looked at: so few do not matter */
-#define WRAPPER_LOOKS   64u
-#define WRAPPER_DEPTH   4u /* wrappers of wrappers */
-#define WRAPPER_OWN     8u /* frames of this library, up to the function that was called */
-#define WRAPPER_SHIFT   6  /* places for the rules of those, as a power of two */
-#define WRAPPER_PROBES  8u
+#define WRAPPER_FIRST  16u /* calls that are not looked at: so few do not matter */
+#define WRAPPER_LOOKS  64u
+#define WRAPPER_DEPTH  4u /* wrappers of wrappers */
+#define WRAPPER_OWN    8u /* frames of this library, up to the function that was called */
+#define WRAPPER_SHIFT  6  /* places for the rules of those, as a power of two */
+#define WRAPPER_PROBES 8u
 
-/* atomic, relaxed: all of both; an address is set once.  A rule is whole in itself, and 0 if it has
- * not been looked for. */
-struct wrapper {
-    _Atomic uintptr_t caller[WRAPPER_CALLERS]; /* places that it has been called from */
-    _Atomic uint64_t rule;
-    _Atomic uint32_t looks;
-};
-
+/* A return address in this library.  atomic, relaxed: both; the address is set once, and the rule
+ * as in struct hak_site_wrapper. */
 struct wrapper_own {
     _Atomic uintptr_t pc;
     _Atomic uint64_t rule;
 };
 
-HAK_TABLE struct wrapper hak_wrapper_table[HAK_SITES]; /* of every site: it may be one */
 static struct wrapper_own wrapper_own[1 << WRAPPER_SHIFT];
 
 /* ---- The way up ------------------------------------------------------------------------------ */
@@ -69,11 +61,11 @@ static bool wrapper_reach(const struct hak_call *call, struct hak_frame *frame) 
 
 /* ---- Wrappers -------------------------------------------------------------------------------- */
 
-static bool wrapper_is_known(const struct wrapper *wrapper) {
-    return atomic_load_explicit(&wrapper->caller[WRAPPER_CALLERS - 1], memory_order_relaxed);
+static bool wrapper_is_known(const struct hak_site_wrapper *wrapper) {
+    return atomic_load_explicit(&wrapper->known, memory_order_relaxed);
 }
 
-static bool wrapper_is_due(struct wrapper *wrapper, bool large) {
+static bool wrapper_is_due(struct hak_site_wrapper *wrapper, bool large) {
     uint32_t looks = atomic_load_explicit(&wrapper->looks, memory_order_relaxed);
     if (looks >= WRAPPER_LOOKS && !large) return false;
     /* Another thread's look may be lost: it is one of many. */
@@ -82,17 +74,18 @@ static bool wrapper_is_due(struct wrapper *wrapper, bool large) {
 }
 
 /* Is the site a wrapper, now that it has been called from there? */
-static bool wrapper_note(struct wrapper *wrapper, uintptr_t caller) {
-    for (unsigned i = 0; i < WRAPPER_CALLERS; i++) {
+static bool wrapper_note(struct hak_site_wrapper *wrapper, uintptr_t caller) {
+    for (unsigned i = 0; i < HAK_SITE_CALLERS - 1; i++) {
         uintptr_t found = atomic_load_explicit(&wrapper->caller[i], memory_order_relaxed);
         if (!found &&
             atomic_compare_exchange_strong_explicit(&wrapper->caller[i], &found, caller,
                                                     memory_order_relaxed, memory_order_relaxed)) {
-            break;
+            return false;
         }
         if (found == caller) return false;
     }
-    return wrapper_is_known(wrapper);
+    atomic_store_explicit(&wrapper->known, true, memory_order_relaxed);
+    return true;
 }
 
 /* From the site of a number on, as long as the sites are wrappers, or may turn out to be. */
@@ -101,7 +94,7 @@ static __attribute__((noinline)) uint16_t wrapper_walk(const struct hak_call *ca
     struct hak_frame frame;
     if (!wrapper_reach(call, &frame)) return number;
     for (unsigned depth = 0; depth < WRAPPER_DEPTH; depth++) {
-        struct wrapper *wrapper = &hak_wrapper_table[number];
+        struct hak_site_wrapper *wrapper = &hak_site_table[number].wrapper;
         bool known = wrapper_is_known(wrapper);
         if (depth && !known && !wrapper_is_due(wrapper, large)) break;
         if (!wrapper_step(&wrapper->rule, &frame)) break;
@@ -116,7 +109,7 @@ static __attribute__((noinline)) uint16_t wrapper_walk(const struct hak_call *ca
 
 uint16_t hak_wrapper_site(const struct hak_call *call, bool large, uintptr_t *address) {
     uint16_t number = hak_site_find(call->site);
-    struct wrapper *wrapper = &hak_wrapper_table[number];
+    struct hak_site_wrapper *wrapper = &hak_site_table[number].wrapper;
     *address = (uintptr_t)call->site;
     return number && (wrapper_is_known(wrapper) || wrapper_is_due(wrapper, large))
                ? wrapper_walk(call, number, large, address)

@@ -3,7 +3,7 @@
  * Sites behind wrappers: functions like xmalloc or g_malloc, which allocate for whoever calls them.
  *
  * The address that a call of malloc returns to says nothing there; the one that the wrapper returns
- * to does.  Wrappers are not known by name: a site that has been reached from WRAPPER_CALLERS
+ * to does.  Wrappers are not known by name: a site that has been reached from HAK_SITE_CALLERS
  * different places is one.  Of a site's calls that are counted (observe/site.h), the 17th to the
  * 64th are looked at for that, and every 64th of those above 32 KiB.  From then on its callers are
  * sites in its place, and may turn out to be wrappers themselves.
