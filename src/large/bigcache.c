@@ -77,12 +77,20 @@ static _Atomic uint64_t *cache_vacant(struct cache_bucket *table, uint32_t shift
     return (_Atomic uint64_t *)(void *)(table + ((size_t)1 << shift));
 }
 
+/* In the first table nothing can have items from one before. */
+static void cache_vacate_all(struct cache_bucket *table, uint32_t shift) {
+    _Atomic uint64_t *vacant = cache_vacant(table, shift);
+    for (uint32_t i = 0; i <= cache_mask(shift); i += 64)
+        atomic_store_explicit(&vacant[i / 64], UINT64_MAX, memory_order_relaxed);
+}
+
 /* Makes the table of 1 << shift buckets and puts it into use.  False: no memory. */
 static bool cache_grow(uint32_t old, uint32_t shift) {
     struct cache_bucket *none = NULL;
     if (!atomic_load_explicit(&cache_table[shift], memory_order_acquire)) {
         struct cache_bucket *table = hak_arena_alloc(cache_table_bytes(shift), HAK_CACHE_LINE);
         if (!table) return false;
+        if (!old) cache_vacate_all(table, shift);
         /* release: who sees the shift sees zeroed buckets.  The loser's table stays unused. */
         atomic_compare_exchange_strong_explicit(&cache_table[shift], &none, table,
                                                 memory_order_release, memory_order_relaxed);
