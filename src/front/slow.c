@@ -2,9 +2,10 @@
  *
  * The slow paths of malloc and free.  Header: front/slow.h.
  *
- * Invariant H5: work on the thread's heap is bracketed by hak_heap_enter and hak_heap_leave.  In
- * between, and at the very end of a thread, calls are served by the fallback heap and by single
- * remote frees.
+ * Invariant H5: work on the thread's heap is bracketed by hak_heap_enter and hak_heap_leave, or, if
+ * it leaves the hot path alone, by hak_open_hold and hak_open_let_go (front/open.h).  In between,
+ * and at the very end of a thread, calls are served by the fallback heap and by single remote
+ * frees.
  */
 #include "front/slow.h"
 
@@ -12,6 +13,7 @@
 #include "check/verify.h"
 #include "config/option.h"
 #include "front/fast_path.h"
+#include "front/open.h"
 #include "heap/bin.h"
 #include "heap/idle.h"
 #include "heap/locked.h"
@@ -94,8 +96,8 @@ static struct hak_block *slow_refill(struct hak_heap *heap, unsigned class, bool
 }
 
 /* From the heap of the thread, which is READY. */
-HAK_INLINE void *slow_take_own(struct hak_tls *tls, unsigned class, bool *zeroed,
-                               const void *site) {
+static __attribute__((noinline)) void *slow_take_own(struct hak_tls *tls, unsigned class,
+                                                     bool *zeroed, const void *site) {
     struct hak_heap *heap = hak_heap_enter(tls);
     struct hak_block *block = hak_bin_pop(heap, class);
     *zeroed = false;
@@ -127,8 +129,8 @@ void *hak_slow_allocate(size_t size, size_t alignment, bool *zeroed, const void 
     return block ? block : slow_fail();
 }
 
-/* Not small, or its bin is empty, or the thread is not ready. */
-void *hak_slow_malloc(size_t size, const void *site) {
+/* Apart, so that a hit saves no registers for it. */
+static __attribute__((noinline)) void *slow_malloc_rest(size_t size, const void *site) {
     bool zeroed = false;
     struct hak_tls *tls = &hak_tls;
     if (hak_likely(tls->state == HAK_TLS_READY && size <= HAK_LARGE_MAX)) {
@@ -136,6 +138,16 @@ void *hak_slow_malloc(size_t size, const void *site) {
         return hak_likely(block != NULL) ? block : slow_fail();
     }
     return hak_slow_allocate(size, HAK_MIN_ALIGN, &zeroed, site);
+}
+
+/* Not small, or its bin is empty, or the thread is not ready. */
+void *hak_slow_malloc(size_t size, const void *site) {
+    struct hak_tls *tls = &hak_tls;
+    if (hak_likely(tls->state == HAK_TLS_READY && size <= HAK_LARGE_MAX)) {
+        struct hak_block *block = hak_open_take(tls, hak_class_of(size), site);
+        if (hak_likely(block != NULL)) return block;
+    }
+    return slow_malloc_rest(size, site);
 }
 
 /* ---- Free ------------------------------------------------------------------------------------ */
@@ -146,7 +158,7 @@ static __attribute__((noinline)) void slow_push(struct hak_tls *tls, uint64_t cl
                                                 struct hak_block *block) {
     unsigned class = (unsigned)class_words / 2;
     if (hak_unlikely(tls->state != HAK_TLS_READY)) {
-        /* A handler, inside hak_tls_close or slow_gather. */
+        /* A handler, inside hak_tls_close, or while the heap is held (front/open.h). */
         if (tls->heap->mark) { /* in use until it is drained, like what others send */
             hak_remote_note_shared(tls->heap);
             hak_used_flip(hak_used_find(block));
@@ -199,15 +211,6 @@ static void slow_release_bad(void *pointer, const struct hak_finding *finding,
     hak_verify_fail(function, pointer, finding);
 }
 
-/* Checked mode: is a block of another heap, `to`, in use? */
-static bool slow_remote_in_use(struct hak_heap *to, const struct hak_block *block,
-                               const struct hak_map *map) {
-    hak_remote_note_shared(to);
-    return !((uintptr_t)block & HAK_NO_BLOCK) &&
-           hak_used_get(hak_used_find_in(&map->zero, block)) &&
-           !hak_block_is_sealed(block, to->mark);
-}
-
 void hak_slow_release(void *pointer, uint32_t tag, const char *function) {
     struct hak_tls *tls = &hak_tls;
     const struct hak_map *map = hak_map_moved((uintptr_t)pointer);
@@ -222,7 +225,7 @@ void hak_slow_release(void *pointer, uint32_t tag, const char *function) {
     struct hak_heap *to = own ? heap : known ? hak_registry_get(hak_tag_owner(tag)) : NULL;
     uint64_t *used = NULL;
     if (!to || (to->mark && !(own ? hak_fast_unuse(heap, pointer, map, &used)
-                                  : slow_remote_in_use(to, pointer, map)))) {
+                                  : hak_open_remote_in_use(to, pointer, map)))) {
         struct hak_finding finding = hak_verify(pointer);
         if (finding.verdict != HAK_POINTER_VALID) {
             slow_release_bad(pointer, &finding, function);
@@ -250,45 +253,11 @@ static bool slow_borrow(struct hak_heap *heap, void *pointer, uint32_t tag) {
     return true;
 }
 
-/* What is not this thread's own, and not for slow_gather. */
+/* What is not this thread's own, and not for hak_open_gather. */
 static __attribute__((noinline)) void slow_free_rest(void *pointer, uint32_t tag) {
     struct hak_tls *tls = &hak_tls;
-    if (!pointer) {
-        if (tls->heap) tls->heap->counts.free_null++;
-    } else if (!tag || tls->state != HAK_TLS_READY || !slow_borrow(tls->heap, pointer, tag)) {
+    if (!tag || tls->state != HAK_TLS_READY || !slow_borrow(tls->heap, pointer, tag))
         hak_slow_release(pointer, tag, "free");
-    }
-}
-
-/* Is it certain that another heap's block, gathered in this outbox, may be freed, and not kept? */
-HAK_INLINE bool slow_may_gather(const struct hak_heap *heap, const struct hak_outbox *box,
-                                const struct hak_block *block, const struct hak_map *map,
-                                uint32_t tag) {
-    if (hak_tag_class(tag) > HAK_SHARED_CLASSES) return false; /* its site is to be told */
-    if (heap->mark) return slow_remote_in_use(box->to, block, map);
-    return !((uintptr_t)block >> HAK_ADDRESS_BITS) && !hak_bin_may_borrow(heap, hak_tag_class(tag));
-}
-
-/* A block of a heap for which others are being gathered, as in threads that free what another one
- * allocates: puts it to them, unless they are enough to be sent, or the clock is to be looked at.
- * Signal handlers may go on with the magazines, so the doors stay open (H5). */
-HAK_INLINE bool slow_gather(struct hak_tls *tls, struct hak_block *block, const struct hak_map *map,
-                            uint32_t tag) {
-    if (hak_unlikely(tls->state != HAK_TLS_READY)) return false;
-    tls->state = HAK_TLS_BUSY;
-    hak_order_stores();
-    struct hak_heap *heap = tls->heap; /* not before: a handler may have given the thread one */
-    struct hak_outbox *box = hak_remote_outbox(heap, hak_tag_owner(tag));
-    bool gather = box && slow_may_gather(heap, box, block, map, tag) &&
-                  hak_remote_has_room(box, hak_tag_class(tag)) &&
-                  !hak_release_is_due(heap->slow_ops + 1);
-    if (hak_likely(gather)) {
-        hak_remote_gather(heap, box, block, hak_tag_class(tag));
-        heap->slow_ops++;
-    }
-    hak_order_stores();
-    tls->state = HAK_TLS_READY;
-    return gather;
 }
 
 /* A larger block of the thread's own, or a pointer to none into a slab of its own. */
@@ -310,12 +279,17 @@ static __attribute__((noinline)) void slow_free_own(struct hak_tls *tls, struct 
 
 void hak_slow_free(void *pointer) {
     struct hak_tls *tls = &hak_tls;
+    if (!pointer) {
+        if (tls->heap) tls->heap->counts.free_null++;
+        return;
+    }
     const struct hak_map *map = hak_map_moved((uintptr_t)pointer);
     uint32_t tag = hak_leaf_tag(&map->zero, pointer), difference = tag ^ tls->tag;
     if (hak_tag_owner(difference)) {
-        if (!slow_gather(tls, pointer, map, tag)) slow_free_rest(pointer, tag);
+        if (!hak_open_gather(tls, pointer, map, tag)) slow_free_rest(pointer, tag);
     } else if (hak_likely(tls->tag && tls->state == HAK_TLS_READY)) {
-        slow_free_own(tls, pointer, map, tag);
+        if (!hak_open_put(tls, pointer, map, hak_tag_class(tag)))
+            slow_free_own(tls, pointer, map, tag);
     } else {
         slow_free_rest(pointer, tag); /* the doors are closed, or being closed */
     }

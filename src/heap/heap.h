@@ -13,7 +13,8 @@
  *       the bit has it.  Otherwise it belongs to the thread whose thread-local data points to it,
  *       or to the thread that claimed it.
  *   H5  `busy` is set while anyone is inside a slow path of the heap; then the thread-local words
- *       are closed (hak_tls_close).  Gathering (hak_remote_gather) only makes the state BUSY.
+ *       are closed (hak_tls_close).  Gathering (hak_remote_gather), and hits in magazines above the
+ *       hot path's, only make the state BUSY.
  *   H7  Magazines are valid at every instant: a slot is stored before the top reaches it.
  *
  * Concurrency: every field belongs to the owner unless it says otherwise.

@@ -19,7 +19,7 @@
 
 /* The first calls that a cell counts are added at once, the next ones 16 at a time, the rest 64. */
 static uint8_t site_batch(uint32_t calls) {
-    return calls < 16 ? 1 : calls < 1024 ? 16 : 64;
+    return calls < 16 ? 1 : calls < 256 ? 16 : 64;
 }
 
 typedef _Atomic uint16_t site_index;
@@ -202,7 +202,7 @@ void hak_site_took_slow(struct hak_heap *heap, struct hak_slab *slab, unsigned c
     unsigned at = hak_site_cell_of(key);
     struct hak_site_cell *cell = &cells->taken[at];
     slab->one.born_ms = 0;
-    if (cell->key == key && cell->left && --cell->left) return; /* as in hak_site_took */
+    if (cell->key == key && cell->left && --cell->left) return;
     uint32_t now = site_now();
     if (cell->key != key) {
         site_cell_bind(cell, key, slab->one.site, site_add_taken);

@@ -9,7 +9,7 @@
  * each site has asked for, and a hit costs nothing.
  *
  * A heap counts its large blocks in cells, and adds what is in a cell to the site at each of the
- * first 16 calls, then at every 16th, and from 1024 on at every 64th.  So of each thread and size
+ * first 16 calls, then at every 16th, and from 256 on at every 64th.  So of each thread and size
  * up to 63 large blocks of a site are not counted yet, and none if there were few.  At those calls
  * the time is looked at, too: of these blocks it is known how long they lived, or how long it was
  * until the next one was asked for.
@@ -114,36 +114,47 @@ HAK_INLINE struct hak_slab *hak_site_slab(const void *block) {
     return hak_slab_at(hak_map_superslab(block), unit);
 }
 
-/* Whatever the cell does not just count. */
+/* The rest of hak_site_took and hak_site_freed. */
 void hak_site_took_slow(struct hak_heap *heap, struct hak_slab *slab, unsigned class,
                         const void *site);
 void hak_site_freed_slow(struct hak_heap *heap, struct hak_slab *slab, unsigned class);
+
+/* Counts a block in its cell alone, where that will do: most of them.  heap: its owner. */
+HAK_INLINE bool hak_site_took_one_more(struct hak_heap *heap, struct hak_slab *slab, unsigned class,
+                                       const void *site) {
+    if (hak_unlikely(!heap->sites)) return false;
+    uint64_t key = hak_site_key((uintptr_t)site, class);
+    struct hak_site_cell *cell = &heap->sites->taken[hak_site_cell_of(key)];
+    if (hak_unlikely(cell->key != key || cell->left <= 1)) return false;
+    cell->left--;
+    slab->one.born_ms = 0;
+    slab->one.site = cell->site;
+    return true;
+}
+
+HAK_INLINE bool hak_site_freed_one_more(struct hak_heap *heap, const struct hak_slab *slab,
+                                        unsigned class) {
+    if (hak_unlikely(!heap->sites || slab->one.born_ms)) return false;
+    uint64_t key = hak_site_key(slab->one.site, class);
+    struct hak_site_cell *cell = &heap->sites->freed[hak_site_cell_of(key)];
+    if (hak_unlikely(cell->key != key || cell->left <= 1)) return false;
+    cell->left--;
+    return true;
+}
 
 /* A block above 32 KiB, of a class, is given to a call that returns to `site`; or comes back.
  * heap: the calling thread's, if it owns the block; NULL otherwise. */
 HAK_INLINE void hak_site_took(struct hak_heap *heap, void *block, unsigned class,
                               const void *site) {
     struct hak_slab *slab = hak_site_slab(block);
-    if (hak_likely(heap && heap->sites)) {
-        uint64_t key = hak_site_key((uintptr_t)site, class);
-        struct hak_site_cell *cell = &heap->sites->taken[hak_site_cell_of(key)];
-        if (hak_likely(cell->key == key && --cell->left)) {
-            slab->one.born_ms = 0;
-            slab->one.site = cell->site;
-            return;
-        }
-    }
-    hak_site_took_slow(heap, slab, class, site);
+    if (!heap || !hak_site_took_one_more(heap, slab, class, site))
+        hak_site_took_slow(heap, slab, class, site);
 }
 
 HAK_INLINE void hak_site_freed(struct hak_heap *heap, void *block, unsigned class) {
     struct hak_slab *slab = hak_site_slab(block);
-    if (hak_likely(heap && heap->sites && !slab->one.born_ms)) {
-        uint64_t key = hak_site_key(slab->one.site, class);
-        struct hak_site_cell *cell = &heap->sites->freed[hak_site_cell_of(key)];
-        if (hak_likely(cell->key == key && --cell->left)) return;
-    }
-    hak_site_freed_slow(heap, slab, class);
+    if (!heap || !hak_site_freed_one_more(heap, slab, class))
+        hak_site_freed_slow(heap, slab, class);
 }
 
 /* A block whose class is changed where it is, by its owner. */

@@ -68,6 +68,20 @@ static void test_first_ones(void **state) {
     assert_int_equal(fake_page_calls(FAKE_MAP_META), 1);
 }
 
+/* What is aligned to pages does not come between what is not. */
+static void test_both_ends(void **state) {
+    (void)state;
+    char *first = hak_arena_alloc(100, 64);
+    char *pages = hak_arena_alloc(5000, 4 * KIB), *before = hak_arena_alloc(4 * KIB, 4 * KIB);
+    assert_ptr_equal(before, pages - 4 * KIB);
+    assert_ptr_equal(hak_arena_alloc(100, 64), first + 128);
+    size_t left = (size_t)(before - first) - 128 - 100;
+    assert_non_null(hak_arena_alloc(left, 1)); /* the ends meet */
+    assert_int_equal(fake_page_calls(FAKE_MAP_META), 1);
+    assert_non_null(hak_arena_alloc(1, 1));
+    assert_int_equal(fake_page_calls(FAKE_MAP_META), 2);
+}
+
 static void test_large_ones_are_mapped_alone(void **state) {
     (void)state;
     use_first();
@@ -149,6 +163,7 @@ int main(void) {
         ISOLATED(test_aligned_and_zeroed),
         ISOLATED(test_chunks),
         ISOLATED(test_first_ones),
+        ISOLATED(test_both_ends),
         ISOLATED(test_large_ones_are_mapped_alone),
         ISOLATED(test_the_very_first_is_large),
         ISOLATED(test_without_memory),

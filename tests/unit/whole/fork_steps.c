@@ -10,6 +10,7 @@
 
 #include "heap/adopt.h"
 #include "heap/registry.h"
+#include "policy/release.h"
 #include "span/region.h"
 #include "step.h"
 
@@ -115,6 +116,48 @@ static void test_free_hit(void **state) {
 static void test_free_hit_checked(void **state) {
     (void)state;
     free_hit("checked");
+}
+
+static bool tick_is_near(void) {
+    return !HAK_STRESS && (hak_tls.heap->slow_ops + 2) % HAK_RELEASE_TICK < 2;
+}
+
+/* Above the hot path's sizes, the doors open (front/open.h): of a site that is known. */
+static void hit_above(const char *mode, size_t size, void (*operation)(void *)) {
+    engine_mode(mode);
+    scene_start(&scene, size, 3);
+    count = 1;
+    for (int i = 0; i < 40 || tick_is_near(); i++) {
+        release(&scene);
+        allocate(&scene);
+    }
+    if (operation == allocate) release(&scene);
+    run(operation);
+}
+
+static void test_malloc_hit_above(void **state) {
+    (void)state;
+    hit_above("checked", 20000, allocate);
+}
+
+static void test_free_hit_above(void **state) {
+    (void)state;
+    hit_above("checked", 20000, release);
+}
+
+static void test_malloc_hit_single(void **state) {
+    (void)state;
+    hit_above("checked", 300 * KIB, allocate);
+}
+
+static void test_malloc_hit_single_fast(void **state) {
+    (void)state;
+    hit_above("fast", 300 * KIB, allocate);
+}
+
+static void test_free_hit_single(void **state) {
+    (void)state;
+    hit_above("checked", 300 * KIB, release);
 }
 
 static void test_refill_by_carving(void **state) {
@@ -289,6 +332,11 @@ int main(void) {
         ISOLATED(test_malloc_hit_checked),
         ISOLATED(test_free_hit),
         ISOLATED(test_free_hit_checked),
+        ISOLATED(test_malloc_hit_above),
+        ISOLATED(test_free_hit_above),
+        ISOLATED(test_malloc_hit_single),
+        ISOLATED(test_malloc_hit_single_fast),
+        ISOLATED(test_free_hit_single),
         ISOLATED(test_refill_by_carving),
         ISOLATED(test_refill_from_a_slab),
         ISOLATED(test_refill_from_the_inbox),

@@ -217,13 +217,19 @@ static void bin_start(size_t size, const char *mode) {
         scene_release(&scene, scene.block, 8);
     }
     assert_true(HAK_STRESS || hak_heap_bin_count(hak_tls.heap, hak_class_of(size)));
+    for (int i = 0; i < 20; i++) { /* the site of pop is known */
+        pop(&scene);
+        hak_free(last);
+    }
+    last = NULL;
     scene_as_other(&scene, other_frees);
     hak_free(hak_malloc(OTHER_SIZE));
 }
 
-/* Each size and mode in a process of its own: the fast path, twice, and the heap's slow path. */
+/* Each size and mode in a process of its own: the hot path, twice, a shared slab and one with a
+ * single block above that. */
 static void run_bins(void (*operation)(void *), void (*handler)(void *)) {
-    static const size_t sizes[] = {48, 5000, LARGE_SIZE};
+    static const size_t sizes[] = {48, 5000, LARGE_SIZE, 300 * KIB};
     static const char *const modes[] = {"fast", "checked"};
     if (!step_possible()) skip();
     for (size_t i = 0; i < UNIT_COUNT(sizes) * UNIT_COUNT(modes); i++) {
