@@ -176,13 +176,11 @@ static void site_cell_bind(struct hak_site_cell *cell, uint64_t key, uint16_t si
     *cell = (struct hak_site_cell){.key = key, .site = site, .batch = 1};
 }
 
-/* A site that has been found to be a wrapper has no cell: its next calls would be counted there.
- * This one has been, but is not its own. */
+/* A site that has been found to be a wrapper has no cell: its next calls would be counted there. */
 static void site_cell_drop(struct hak_site_cells *cells, const void *site, unsigned class) {
     uint64_t key = hak_site_key((uintptr_t)site, class);
     struct hak_site_cell *cell = &cells->taken[hak_site_cell_of(key)];
     if (cell->key != key) return;
-    cell->left++;
     site_cell_add(cell, site_add_taken);
     *cell = (struct hak_site_cell){0};
 }

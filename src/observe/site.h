@@ -19,8 +19,8 @@
  *
  * The table has places for HAK_SITES - 1 sites; what finds none is counted for site 0.
  *
- * Concurrency: hak_site_took and hak_site_freed with a heap are for its owner, inside its slow path
- * (H5); everything else is callable from anywhere, takes no lock.  A site is entered by one
+ * Concurrency: hak_site_took and hak_site_freed with a heap are for its owner, while that is not
+ * READY (H5); everything else is callable from anywhere, takes no lock.  A site is entered by one
  * compare-and-swap and never leaves.  Two threads may enter one at once; then one of the two places
  * stays empty, or, rarely, both are in use: readers add up what has the same address.
  */
@@ -114,12 +114,13 @@ HAK_INLINE struct hak_slab *hak_site_slab(const void *block) {
     return hak_slab_at(hak_map_superslab(block), unit);
 }
 
-/* The rest of hak_site_took and hak_site_freed. */
+/* The rest of hak_site_took and hak_site_freed; this call is not counted in the cell. */
 void hak_site_took_slow(struct hak_heap *heap, struct hak_slab *slab, unsigned class,
                         const void *site);
 void hak_site_freed_slow(struct hak_heap *heap, struct hak_slab *slab, unsigned class);
 
-/* Counts a block in its cell alone, where that will do: most of them.  heap: its owner. */
+/* Counts a block in its cell alone, where that will do: most of them.  Otherwise false, and nothing
+ * is changed. */
 HAK_INLINE bool hak_site_took_one_more(struct hak_heap *heap, struct hak_slab *slab, unsigned class,
                                        const void *site) {
     if (hak_unlikely(!heap->sites)) return false;

@@ -37,12 +37,13 @@ static void *arena_take(struct arena_chunk *chunk, size_t bytes, size_t alignmen
         size_t start = (uint32_t)rest, end = (size_t)(rest >> 32), taken;
         if (alignment < HAK_PAGE_BYTES_MIN) {
             taken = hak_align_up(start, alignment);
+            if (taken > end || bytes > end - taken) return NULL;
             start = taken + bytes;
         } else {
             if (bytes > end) return NULL;
             taken = end = (end - bytes) & ~(alignment - 1);
+            if (start > end) return NULL;
         }
-        if (start > end) return NULL;
         /* relaxed: the bytes between are ours as soon as the rest is without them */
         if (atomic_compare_exchange_weak_explicit(&chunk->rest, &rest, arena_rest_of(start, end),
                                                   memory_order_relaxed, memory_order_relaxed)) {

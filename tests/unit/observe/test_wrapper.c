@@ -148,6 +148,21 @@ static void test_sum(void **state) {
     assert_in_range(sum, CALLS - 4 * 15, CALLS);
 }
 
+/* Nor of a size that was asked for once, before it was known. */
+static void test_sum_of_two(void **state) {
+    (void)state;
+    enum { CALLS = 1000 };
+    hak_free(take_at(0, by_malloc, 300 * KIB));
+    call_often(by_malloc, 100 * KIB, CALLS);
+    hak_free(take_at(1, by_malloc, 300 * KIB));
+    uint64_t sum = 0;
+    for (uint32_t i = 1; i < hak_site_count(); i++) {
+        sum += taken(i);
+        if (hak_site_table[i].large) assert_in_range(hak_site_table[i].large->taken[3], 0, 2);
+    }
+    assert_in_range(sum, CALLS - 4 * 15, CALLS + 2);
+}
+
 /* Blocks up to 32 KiB count for the callers, too. */
 static void test_small(void **state) {
     (void)state;
@@ -197,9 +212,10 @@ static void test_elsewhere(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        ISOLATED(test_large),         ISOLATED(test_huge), ISOLATED(test_family),
-        ISOLATED(test_wrapped_twice), ISOLATED(test_sum),  ISOLATED(test_small),
-        ISOLATED(test_no_wrapper),    ISOLATED(test_late), ISOLATED(test_elsewhere),
+        ISOLATED(test_large),         ISOLATED(test_huge),       ISOLATED(test_family),
+        ISOLATED(test_wrapped_twice), ISOLATED(test_sum),        ISOLATED(test_sum_of_two),
+        ISOLATED(test_small),         ISOLATED(test_no_wrapper), ISOLATED(test_late),
+        ISOLATED(test_elsewhere),
     };
     return cmocka_run_group_tests_name("observe/wrapper", tests, NULL, NULL);
 }
