@@ -31,12 +31,10 @@ HAK_INLINE void hak_open_let_go(struct hak_tls *tls) {
 
 /* ---- Hits ------------------------------------------------------------------------------------ */
 
-/* Above 32 KiB.  The block may be of one of the next two classes, as in hak_bin_refill. */
+/* Above 32 KiB. */
 HAK_INLINE struct hak_block *hak_open_take_single(struct hak_heap *heap, unsigned class,
                                                   const void *site) {
-    struct hak_block *block = heap->bin[class].top->block;
-    for (unsigned larger = 1; !block && larger <= 2 && class < HAK_CLASSES; larger++)
-        block = heap->bin[++class].top->block;
+    struct hak_block *block = hak_bin_find_single(heap, &class);
     if (!block || !hak_site_took_one_more(heap, hak_site_slab(block), class, site)) return NULL;
     return hak_bin_pop(heap, class);
 }
@@ -78,21 +76,12 @@ HAK_INLINE bool hak_open_put(struct hak_tls *tls, struct hak_block *block,
 
 /* ---- Gathering ------------------------------------------------------------------------------- */
 
-/* Checked mode: is a block of another heap, `to`, in use? */
-HAK_INLINE bool hak_open_remote_in_use(struct hak_heap *to, const struct hak_block *block,
-                                       const struct hak_map *map) {
-    hak_remote_note_shared(to);
-    return !((uintptr_t)block & HAK_NO_BLOCK) &&
-           hak_used_get(hak_used_find_in(&map->zero, block)) &&
-           !hak_block_is_sealed(block, to->mark);
-}
-
 /* Is it certain that another heap's block, gathered in this outbox, may be freed, and not kept? */
 HAK_INLINE bool hak_open_may_gather(const struct hak_heap *heap, const struct hak_outbox *box,
                                     const struct hak_block *block, const struct hak_map *map,
                                     uint32_t tag) {
     if (hak_tag_class(tag) > HAK_SHARED_CLASSES) return false; /* its site is to be told */
-    if (heap->mark) return hak_open_remote_in_use(box->to, block, map);
+    if (heap->mark) return hak_remote_in_use(box->to, block, map);
     return !((uintptr_t)block >> HAK_ADDRESS_BITS) && !hak_bin_may_borrow(heap, hak_tag_class(tag));
 }
 

@@ -96,8 +96,7 @@ static struct hak_block *slow_refill(struct hak_heap *heap, unsigned class, bool
 }
 
 /* From the heap of the thread, which is READY. */
-static __attribute__((noinline)) void *slow_take_own(struct hak_tls *tls, unsigned class,
-                                                     bool *zeroed, const void *site) {
+static void *slow_take_own(struct hak_tls *tls, unsigned class, bool *zeroed, const void *site) {
     struct hak_heap *heap = hak_heap_enter(tls);
     struct hak_block *block = hak_bin_pop(heap, class);
     *zeroed = false;
@@ -132,11 +131,6 @@ void *hak_slow_allocate(size_t size, size_t alignment, bool *zeroed, const void 
 /* Apart, so that a hit saves no registers for it. */
 static __attribute__((noinline)) void *slow_malloc_rest(size_t size, const void *site) {
     bool zeroed = false;
-    struct hak_tls *tls = &hak_tls;
-    if (hak_likely(tls->state == HAK_TLS_READY && size <= HAK_LARGE_MAX)) {
-        void *block = slow_take_own(tls, hak_class_of(size), &zeroed, site);
-        return hak_likely(block != NULL) ? block : slow_fail();
-    }
     return hak_slow_allocate(size, HAK_MIN_ALIGN, &zeroed, site);
 }
 
@@ -225,7 +219,7 @@ void hak_slow_release(void *pointer, uint32_t tag, const char *function) {
     struct hak_heap *to = own ? heap : known ? hak_registry_get(hak_tag_owner(tag)) : NULL;
     uint64_t *used = NULL;
     if (!to || (to->mark && !(own ? hak_fast_unuse(heap, pointer, map, &used)
-                                  : hak_open_remote_in_use(to, pointer, map)))) {
+                                  : hak_remote_in_use(to, pointer, map)))) {
         struct hak_finding finding = hak_verify(pointer);
         if (finding.verdict != HAK_POINTER_VALID) {
             slow_release_bad(pointer, &finding, function);

@@ -111,16 +111,6 @@ static struct hak_block *bin_fill(struct hak_heap *heap, unsigned class, bool dr
     return block;
 }
 
-/* Classes with one block a slab: a free block of the next class or the one after, up to half as
- * large again, or NULL.  Its pages are there. */
-static struct hak_block *bin_from_larger(struct hak_heap *heap, unsigned class) {
-    for (unsigned larger = class + 1; larger <= class + 2 && larger <= HAK_CLASSES; larger++) {
-        struct hak_block *block = hak_bin_pop(heap, larger);
-        if (block) return block;
-    }
-    return NULL;
-}
-
 /* None of the free blocks of these classes will do: their units may, for any class. */
 static void bin_clear_single(struct hak_heap *heap) {
     for (unsigned class = HAK_SHARED_CLASSES + 1; class <= HAK_CLASSES; class ++)
@@ -131,8 +121,8 @@ struct hak_block *hak_bin_refill(struct hak_heap *heap, unsigned class, bool *ze
     struct hak_bin_cold *cold = &heap->cold[class];
     *zeroed = false;
     if (hak_unlikely(class > HAK_SHARED_CLASSES)) {
-        struct hak_block *block = bin_from_larger(heap, class);
-        if (block) return block;
+        unsigned found = class;
+        if (hak_bin_find_single(heap, &found)) return hak_bin_pop(heap, found);
     }
     heap->bin[class].top = cold->base; /* empty: whatever was flushed from below has room again */
     cold->floor = 0;

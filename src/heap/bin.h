@@ -79,6 +79,16 @@ HAK_INLINE struct hak_block *hak_bin_pop(struct hak_heap *heap, unsigned class) 
     return heap->mark ? hak_bin_pop_checked(bin) : hak_bin_pop_fast(bin);
 }
 
+/* Classes with one block a slab: a free block that will do for *class, which is set to its class:
+ * that, the next or the one after, up to half as large again.  Its pages are there.  It stays in
+ * its magazine.  NULL: there is none. */
+HAK_INLINE struct hak_block *hak_bin_find_single(const struct hak_heap *heap, unsigned *class) {
+    struct hak_block *block = heap->bin[*class].top->block;
+    for (unsigned larger = 1; !block && larger <= 2 && *class < HAK_CLASSES; larger++)
+        block = heap->bin[++*class].top->block;
+    return block;
+}
+
 /* Pushes a block that is not in use.  `used` as in struct hak_slot.  False: the bin is full. */
 HAK_INLINE bool hak_bin_try_push(struct hak_bin *bin, struct hak_block *block, uint64_t *used) {
     struct hak_slot *top = bin->top;

@@ -21,6 +21,7 @@
 
 #include "heap/heap.h"
 #include "heap/parcel.h"
+#include "slab/used.h"
 
 /* A parcel is sent when it has so many blocks, or bytes. */
 #define HAK_REMOTE_BLOCKS (HAK_STRESS ? 2u : HAK_PARCEL_BLOCKS)
@@ -89,6 +90,15 @@ bool hak_remote_is_crowded(struct hak_heap *heap);
 HAK_INLINE void hak_remote_note_shared(struct hak_heap *heap) {
     if (~atomic_load_explicit(&heap->doubtful, memory_order_relaxed))
         atomic_store_explicit(&heap->doubtful, ~(uintptr_t)0, memory_order_relaxed);
+}
+
+/* Checked mode: is a block of another heap, `to`, in use? */
+HAK_INLINE bool hak_remote_in_use(struct hak_heap *to, const struct hak_block *block,
+                                  const struct hak_map *map) {
+    hak_remote_note_shared(to);
+    return !((uintptr_t)block & HAK_NO_BLOCK) &&
+           hak_used_get(hak_used_find_in(&map->zero, block)) &&
+           !hak_block_is_sealed(block, to->mark);
 }
 
 /* Anything to drain? */

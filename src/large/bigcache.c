@@ -65,9 +65,12 @@ static uint32_t cache_mask(uint32_t shift) {
 
 /* ---- Tables ---------------------------------------------------------------------------------- */
 
+static size_t cache_vacant_words(uint32_t shift) {
+    return ((size_t)cache_mask(shift) + 64) / 64;
+}
+
 static size_t cache_table_bytes(uint32_t shift) {
-    size_t words = ((size_t)cache_mask(shift) + 64) / 64;
-    return (sizeof(struct cache_bucket) << shift) + words * sizeof(uint64_t);
+    return (sizeof(struct cache_bucket) << shift) + cache_vacant_words(shift) * sizeof(uint64_t);
 }
 
 /* A bit for each bucket, set if it has no items, so that nobody looks for one there.  Those that
@@ -80,8 +83,8 @@ static _Atomic uint64_t *cache_vacant(struct cache_bucket *table, uint32_t shift
 /* In the first table nothing can have items from one before. */
 static void cache_vacate_all(struct cache_bucket *table, uint32_t shift) {
     _Atomic uint64_t *vacant = cache_vacant(table, shift);
-    for (uint32_t i = 0; i <= cache_mask(shift); i += 64)
-        atomic_store_explicit(&vacant[i / 64], UINT64_MAX, memory_order_relaxed);
+    for (size_t i = 0; i < cache_vacant_words(shift); i++)
+        atomic_store_explicit(&vacant[i], UINT64_MAX, memory_order_relaxed);
 }
 
 /* Makes the table of 1 << shift buckets and puts it into use.  False: no memory. */
