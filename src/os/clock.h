@@ -14,4 +14,7 @@ uint64_t hak_clock_ms(void);
 /* Nanoseconds of CLOCK_MONOTONIC, for measuring. */
 uint64_t hak_clock_ns(void);
 
+/* Nanoseconds of processor time that all threads of the process have used. */
+uint64_t hak_clock_cpu_ns(void);
+
 #endif

@@ -4,11 +4,8 @@
  */
 #include "os/lock.h"
 
-#include "os/syscall.h"
+#include "os/futex.h"
 #include "os/thread.h"
-
-/* linux/futex.h, which a musl tool chain may not have */
-enum { LOCK_FUTEX_WAIT = 0 | 128, LOCK_FUTEX_WAKE = 1 | 128 }; /* with FUTEX_PRIVATE_FLAG */
 
 /* The word: the generation of the process that took it last << 2 | 0 free, 1 held, 2 waited for. */
 static bool lock_is_held(uint32_t word, uint32_t mine) {
@@ -28,13 +25,11 @@ void hak_lock_acquire(_Atomic uint32_t *lock) {
     if (hak_lock_try(lock)) return;
     uint32_t mine = hak_fork_generation() << 2;
     while (lock_is_held(atomic_exchange_explicit(lock, mine | 2, memory_order_acquire), mine)) {
-        hak_syscall4(SYS_futex, (long)lock, LOCK_FUTEX_WAIT, mine | 2, 0);
+        hak_futex_wait(lock, mine | 2, NULL);
     }
 }
 
 void hak_lock_release(_Atomic uint32_t *lock) {
     uint32_t mine = hak_fork_generation() << 2;
-    if ((atomic_exchange_explicit(lock, mine, memory_order_release) & 3) == 2) {
-        hak_syscall3(SYS_futex, (long)lock, LOCK_FUTEX_WAKE, 1);
-    }
+    if ((atomic_exchange_explicit(lock, mine, memory_order_release) & 3) == 2) hak_futex_wake(lock);
 }

@@ -43,7 +43,18 @@ bool hak_module_find(uintptr_t address, char *name, size_t size, uintptr_t *offs
     return true;
 }
 
+const void *hak_module_at(uintptr_t address) {
+    struct dl_find_object found;
+    bool is_found = _dl_find_object && _dl_find_object((void *)address, &found) == 0;
+    return is_found ? found.dlfo_link_map : NULL;
+}
+
 #else
+
+const void *hak_module_at(uintptr_t address) {
+    (void)address;
+    return NULL;
+}
 
 bool hak_module_find(uintptr_t address, char *name, size_t size, uintptr_t *offset) {
     (void)address;

@@ -12,4 +12,8 @@
  * allocates nothing, keeps errno; callable from anywhere.  Needs _dl_find_object (glibc 2.35). */
 bool hak_module_find(uintptr_t address, char *name, size_t size, uintptr_t *offset);
 
+/* What tells the program or library of an address from all others; NULL: in none that is known.  As
+ * above. */
+const void *hak_module_at(uintptr_t address);
+
 #endif

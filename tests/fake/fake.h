@@ -8,6 +8,7 @@
  *            that).  A call that the kernel would refuse (to unmap or purge what is not mapped, an
  *            odd size) ends the process.  Any call can be made to fail.
  *   clock    Stands still until it is set.
+ *   helper   The allocator's own thread: never runs unless the test does it.
  *   threads  A thread is simulated by what the engine keeps for one (struct fake_thread): one test
  *            can play several by switching between them.  Real threads work too; each ends with
  *            fake_thread_end().  A fork is seen when fake_fork() says so.
@@ -110,5 +111,26 @@ void fake_fork(void);
 /* Calls of hak_fork_arm, and of hak_fork_done. */
 unsigned fake_fork_armed(void);
 unsigned fake_fork_finished(void);
+
+/* ---- The allocator's own thread -------------------------------------------------------------- */
+
+/* May there be one in this process (hak_helper_may_start); is the stack the program's own; does
+ * starting it work?  None of this at the start. */
+void fake_helper_allow(bool process, bool stack, bool works);
+
+/* hak_helper_would_be_second.  No at the start. */
+void fake_helper_is_second(bool second);
+
+/* The body of one that was started since the last call; NULL: none was.  The test runs it, and is
+ * called where it waits: instead of waiting. */
+void (*fake_helper_started(void))(void);
+void fake_helper_on_wait(void (*wait)(_Atomic uint32_t *word, uint32_t value, uint32_t ms));
+
+/* Calls of hak_helper_wake, and of hak_helper_note. */
+unsigned fake_helper_waked(void);
+unsigned fake_helper_noted(void);
+
+/* The process has used so much processor time. */
+void fake_helper_use_cpu(uint64_t ns);
 
 #endif
