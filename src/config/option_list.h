@@ -32,6 +32,9 @@ HAK_OPTION(SS_OS_STATS, "ss_os_stats", BOOL, RUN, 0, 0, 1, NULL,
            "write the counts of system calls at exit")
 HAK_OPTION(PURGE_DELAY_MS, "purge_delay_ms", INT, RUN, 1000, -1, 3600000, NULL,
            "milliseconds that free memory is kept before it goes back to the system; -1: for ever")
+HAK_OPTION(BACKGROUND, "background", WORD, RUN, HAK_BACKGROUND_AUTO, 0, 2, "auto|on|off",
+           "a thread that gives memory back in an idle process; auto: once there is enough of it; "
+           "on: from the start")
 HAK_OPTION(LEARN, "learn", BOOL, RUN, 0, 0, 1, NULL,
            "learn for each call site how long its freed blocks above 1 MiB are kept")
 HAK_OPTION(POLICY_FILE, "policy_file", TEXT, START, 0, 0, 0, NULL,

@@ -13,6 +13,7 @@ enum hak_profile { HAK_PROFILE_SPEED, HAK_PROFILE_BALANCED, HAK_PROFILE_LEAN, HA
 enum hak_check_mode { HAK_CHECK_FAST, HAK_CHECK_CHECKED };
 enum hak_on_error { HAK_ON_ERROR_ABORT, HAK_ON_ERROR_REPORT };
 enum hak_foreign { HAK_FOREIGN_FORWARD, HAK_FOREIGN_REPORT };
+enum hak_background { HAK_BACKGROUND_AUTO, HAK_BACKGROUND_ON, HAK_BACKGROUND_OFF };
 enum hak_stats_format_word { HAK_STATS_FORMAT_TEXT, HAK_STATS_FORMAT_JSON };
 
 enum hak_option_id {

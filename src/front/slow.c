@@ -24,6 +24,7 @@
 #include "observe/wrapper.h"
 #include "os/report.h"
 #include "os/thread.h"
+#include "policy/background.h"
 #include "policy/keep.h"
 #include "policy/release.h"
 #include "policy/taught.h"
@@ -59,6 +60,13 @@ static bool slow_ready_to_take(struct hak_tls *tls) {
 
 void hak_slow_start(void) {
     slow_ready(&hak_tls);
+}
+
+/* Ends work on the thread's heap. */
+static void slow_leave(struct hak_tls *tls) {
+    hak_release_count(tls->heap);
+    hak_heap_leave(tls);
+    hak_background_check();
 }
 
 /* ---- Allocation ------------------------------------------------------------------------------ */
@@ -102,8 +110,7 @@ static void *slow_take_own(struct hak_tls *tls, unsigned class, bool *zeroed, co
     *zeroed = false;
     if (hak_unlikely(!block)) block = slow_refill(heap, class, zeroed, site);
     else if (class > HAK_SHARED_CLASSES) hak_site_took(heap, block, class, site);
-    hak_release_count(heap);
-    hak_heap_leave(tls);
+    slow_leave(tls);
     return block;
 }
 
@@ -164,8 +171,7 @@ static __attribute__((noinline)) void slow_push(struct hak_tls *tls, uint64_t cl
     struct hak_heap *heap = hak_heap_enter(tls);
     if (class > HAK_SHARED_CLASSES) hak_site_freed(heap, block, class);
     hak_bin_push(heap, class, block);
-    hak_release_count(heap);
-    hak_heap_leave(tls);
+    slow_leave(tls);
 }
 
 /* Another heap's block, or a call that can't work on its own heap now. */
@@ -177,8 +183,7 @@ static void slow_send(struct hak_tls *tls, struct hak_block *block, uint32_t tag
     }
     struct hak_heap *heap = hak_heap_enter(tls);
     hak_remote_free(heap, block, tag);
-    hak_release_count(heap);
-    hak_heap_leave(tls);
+    slow_leave(tls);
 }
 
 static void slow_release_huge(void *pointer, const char *function) {
@@ -192,6 +197,7 @@ static void slow_release_huge(void *pointer, const char *function) {
     hak_locked_drop_huge(huge);
     hak_cached_free(huge, now, hak_keep_freed(huge->site, huge->huge_bytes, now));
     hak_cached_expire(now);
+    if (hak_tls.state == HAK_TLS_READY) hak_background_check();
 }
 
 static void slow_release_bad(void *pointer, const struct hak_finding *finding,
@@ -267,8 +273,7 @@ static __attribute__((noinline)) void slow_free_own(struct hak_tls *tls, struct 
     if (class > HAK_SHARED_CLASSES) hak_site_freed(heap, block, class);
     if (hak_unlikely(!hak_bin_try_push(&heap->bin[class], block, used)))
         hak_bin_push(heap, class, block);
-    hak_release_count(heap);
-    hak_heap_leave(tls);
+    slow_leave(tls);
 }
 
 void hak_slow_free(void *pointer) {

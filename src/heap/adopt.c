@@ -9,6 +9,7 @@
 #include "heap/locked.h"
 #include "heap/registry.h"
 #include "heap/remote.h"
+#include "os/helper.h"
 #include "os/lock.h"
 #include "os/thread.h"
 #include "span/region.h"
@@ -203,6 +204,7 @@ void hak_adopt_after_fork(void) {
         return;
     }
     if (!hak_fork_begin()) return;
+    hak_helper_note();
     if (own) atomic_store_explicit(&own->process, process, memory_order_relaxed);
     uint32_t count = hak_registry_count();
     adopt_judge(count);

@@ -11,6 +11,7 @@
 #include "heap/adopt.h"
 #include "heap/registry.h"
 #include "os/env.h"
+#include "os/helper.h"
 #include "os/thread.h"
 
 static void thread_heap_ended(void *heap) {
@@ -32,6 +33,7 @@ static struct hak_heap *thread_heap_find(void) {
 
 bool hak_thread_heap_attach(struct hak_tls *tls) {
     hak_fork_arm();
+    if (!hak_registry_count()) hak_helper_note();
     hak_env_address_space(); /* later the program may have forbidden itself such system calls */
     if (!tls->heap) {
         hak_adopt_after_fork();

@@ -7,6 +7,7 @@
 #include "config/option.h"
 #include "large/bigcache.h"
 #include "os/page.h"
+#include "span/purge.h"
 #include "span/region.h"
 
 #define CACHED_BUDGET_MIN ((size_t)8 << 20)
@@ -110,6 +111,7 @@ void hak_cached_free(struct hak_superslab *huge, uint32_t now_ms, uint32_t keep_
     cached_count(bytes, 0);
     hak_huge_hide(huge);
     bytes = hak_huge_soiled(huge);
+    hak_purge_note((unsigned)(bytes >> HAK_UNIT_SHIFT));
     if (!keep_ms || !fits || bytes > cached_budget()) {
         hak_huge_drop(huge, false);
         return;
@@ -140,7 +142,11 @@ static bool cached_is_due(_Atomic uint32_t *at, uint32_t now_ms, uint32_t every_
 void hak_cached_expire(uint32_t now_ms) {
     if (!cached_is_due(&cached_looked_ms, now_ms, CACHED_LOOK_MS)) return;
     int64_t delay = hak_option_int(HAK_OPTION_PURGE_DELAY_MS);
-    hak_bigcache_expire(now_ms, delay < 0 ? HAK_BIGCACHE_EVER : (uint32_t)delay);
+    hak_cached_expire_now(now_ms, delay < 0 ? HAK_BIGCACHE_EVER : (uint32_t)delay);
+}
+
+void hak_cached_expire_now(uint32_t now_ms, uint32_t usual_ms) {
+    hak_bigcache_expire(now_ms, usual_ms);
     if (!cached_is_due(&cached_window_ms, now_ms, CACHED_WINDOW_MS)) return;
     size_t live = atomic_load_explicit(&cached_live, memory_order_relaxed);
     size_t most = atomic_exchange_explicit(&cached_most, live, memory_order_relaxed);

@@ -40,8 +40,10 @@ void hak_cached_resized(size_t from_bytes, size_t to_bytes);
  * too large for any block. */
 size_t hak_cached_round(size_t size);
 
-/* Gives up what was kept for long enough; call it now and then. */
+/* Gives up what was kept for long enough; call it now and then.  The second one does so at every
+ * call, with another usual time. */
 void hak_cached_expire(uint32_t now_ms);
+void hak_cached_expire_now(uint32_t now_ms, uint32_t usual_ms);
 
 /* Gives up everything. */
 void hak_cached_collect(void);

@@ -50,6 +50,18 @@ void hak_release_tick(struct hak_heap *heap) {
     hak_purge_some((uint32_t)now, (uint32_t)delay, RELEASE_REGIONS);
 }
 
+void hak_release_look(uint64_t now_ms, uint32_t age_ms, bool idle) {
+    if (idle) {
+        hak_adopt_collect();
+        hak_locked_collect();
+    } else {
+        hak_adopt_idle();
+        hak_locked_idle();
+    }
+    hak_cached_expire_now((uint32_t)now_ms, age_ms);
+    hak_purge_some((uint32_t)now_ms, age_ms, UINT32_MAX);
+}
+
 size_t hak_release_all(void) {
     hak_adopt_collect();
     hak_locked_collect();

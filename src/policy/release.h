@@ -22,6 +22,10 @@ HAK_INLINE void hak_release_count(struct hak_heap *heap) {
     if (hak_unlikely(hak_release_is_due(++heap->slow_ops))) hak_release_tick(heap);
 }
 
+/* What a thread without a heap of its own can give back, that has been free for so long.  idle: of
+ * the heaps that no thread has, all that is free. */
+void hak_release_look(uint64_t now_ms, uint32_t age_ms, bool idle);
+
 /* Purges everything that is free, in parked heaps too.  Returns the bytes given back. */
 size_t hak_release_all(void);
 

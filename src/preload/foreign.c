@@ -15,6 +15,7 @@
 #include "hakmem.h"
 #include "observe/print.h"
 #include "os/report.h"
+#include "policy/background.h"
 
 #include <dlfcn.h>
 #include <malloc.h>
@@ -79,6 +80,7 @@ __attribute__((constructor)) static void preload_start(void) {
     atomic_store_explicit(&hak_slow_foreign, &foreign_libc, memory_order_release);
 #endif
     hak_option_announce();
+    hak_background_begin();
 }
 
 __attribute__((destructor)) static void preload_end(void) {

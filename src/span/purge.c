@@ -9,6 +9,41 @@
 /* The region at which the next hak_purge_some starts.  atomic, relaxed: any value will do. */
 static _Atomic uint32_t purge_cursor;
 
+_Atomic bool hak_purge_pressure;
+static _Atomic uint32_t purge_noted; /* atomic, relaxed: units, since ever */
+
+void hak_purge_note(unsigned units) {
+    uint32_t before = atomic_fetch_add_explicit(&purge_noted, units, memory_order_relaxed);
+    /* release: who clears it sees what was freed */
+    if (before / HAK_PURGE_PRESSURE_UNITS != (before + units) / HAK_PURGE_PRESSURE_UNITS)
+        atomic_store_explicit(&hak_purge_pressure, true, memory_order_release);
+}
+
+/* The units of a superslab that are free and may be resident.  free: it is free as a whole.
+ * seq_cst: either the units are seen here, or who frees them sees the cleared hint. */
+static uint32_t purge_dirty_units(struct hak_superslab *superslab, bool free) {
+    uint32_t loose = atomic_load_explicit(&superslab->free_units, memory_order_seq_cst);
+    if (free) loose = ~(uint32_t)0;
+    return loose & atomic_load_explicit(&superslab->dirty_units, memory_order_relaxed);
+}
+
+size_t hak_purge_dirty(void) {
+    uint32_t count = hak_region_count();
+    size_t units = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        struct hak_region *region = hak_region_at(i);
+        if (!region || !hak_region_slots(region)) continue;
+        uint64_t dirty = atomic_load_explicit(&region->dirty_slots, memory_order_relaxed);
+        uint64_t free = atomic_load_explicit(&region->free_slots, memory_order_relaxed);
+        for (; dirty; dirty &= dirty - 1) {
+            unsigned slot = (unsigned)__builtin_ctzll(dirty);
+            units += (unsigned)__builtin_popcount(
+                purge_dirty_units(&region->superslab[slot], (free >> slot) & 1));
+        }
+    }
+    return units << HAK_UNIT_SHIFT;
+}
+
 /* For how long has a superslab been seen to be dirty? */
 static uint32_t purge_age(struct hak_superslab *superslab, uint32_t now_ms) {
     uint32_t seen = atomic_load_explicit(&superslab->seen_ms, memory_order_relaxed);
@@ -46,13 +81,8 @@ static size_t purge_region(struct hak_region *region, uint32_t now_ms, uint32_t 
     for (uint64_t rest = dirty & ~left; rest; rest &= rest - 1) {
         unsigned slot = (unsigned)__builtin_ctzll(rest);
         struct hak_superslab *superslab = &region->superslab[slot];
-        /* seq_cst: either the units are seen here, or who frees them sees the cleared hint */
-        uint32_t loose = atomic_load_explicit(&superslab->free_units, memory_order_seq_cst);
         free = atomic_load_explicit(&region->free_slots, memory_order_relaxed);
-        if ((free >> slot) & 1) loose = ~(uint32_t)0;
-        if (loose & atomic_load_explicit(&superslab->dirty_units, memory_order_relaxed)) {
-            left |= (uint64_t)1 << slot;
-        }
+        if (purge_dirty_units(superslab, (free >> slot) & 1)) left |= (uint64_t)1 << slot;
     }
     if (left) atomic_fetch_or_explicit(&region->dirty_slots, left, memory_order_relaxed);
     return purged;

@@ -12,6 +12,20 @@
 
 #include "base/base.h"
 
+#include <stdatomic.h>
+
+/* Set each time that so many more units have become free, and may be resident: it may be time to
+ * purge.  Who is about to look clears it.  atomic: relaxed, to see whether it is set; acquire, to
+ * clear it */
+#define HAK_PURGE_PRESSURE_UNITS (HAK_STRESS ? 1u : 16u)
+extern _Atomic bool hak_purge_pressure;
+
+/* So many units have become free that may be resident. */
+void hak_purge_note(unsigned units);
+
+/* The bytes that are free now, and may be resident: an estimate. */
+size_t hak_purge_dirty(void);
+
 /* Purges what an earlier call has seen to be free, at least `age_ms` before `now_ms` (low 32 bits),
  * and nothing of its superslab was freed since: so freeing reads no clock.  What it sees first is
  * of age 0.  Goes on where the last call stopped, until it has purged in `regions` regions. Returns

@@ -19,6 +19,10 @@
 /* The first region of a process is small: it must fit under a small RLIMIT_AS. */
 #define REGION_SLOTS_FIRST (HAK_STRESS ? 2u : 16u)
 
+/* A purge claims so many slots at once.  It takes its time, and what is claimed then is lost to a
+ * child that another thread forks (S5). */
+#define REGION_PURGE_SLOTS 4u
+
 typedef _Atomic(struct hak_region *) region_ref;
 
 static region_ref region_first_chunk[1u << REGION_CHUNK_FIRST_SHIFT];
@@ -279,6 +283,7 @@ size_t hak_region_purge_slots(struct hak_region *region, uint64_t slots) {
     while (slots) {
         unsigned first = (unsigned)__builtin_ctzll(slots);
         unsigned count = hak_bits_run_length(slots, first);
+        if (count > REGION_PURGE_SLOTS) count = REGION_PURGE_SLOTS;
         uint64_t run = hak_bits_run(first, count);
         slots &= ~run;
         uint64_t free = atomic_load_explicit(&region->free_slots, memory_order_relaxed);

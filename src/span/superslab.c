@@ -10,6 +10,7 @@
 #include "base/bits.h"
 #include "base/counter.h"
 #include "os/page.h"
+#include "span/purge.h"
 #include "span/region.h"
 
 #define SUPERSLAB_FULL 0xffffffffu
@@ -174,6 +175,7 @@ void hak_superslab_release(struct hak_superslab *superslab, unsigned first, unsi
     if (written && !(atomic_load_explicit(&region->dirty_slots, memory_order_seq_cst) & bit)) {
         atomic_fetch_or_explicit(&region->dirty_slots, bit, memory_order_release);
     }
+    if (written) hak_purge_note(written);
 }
 
 size_t hak_superslab_purge(struct hak_superslab *superslab) {

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The background thread.  Header: policy/background.h.
+ *
+ * Concurrency: all turns on background_word.  Who presses changes it after what is free was marked
+ * dirty; the thread falls asleep by a compare-and-swap after it has looked: one of them sees the
+ * other.
+ */
+#include "policy/background.h"
+
+#include "base/counter.h"
+#include "config/option.h"
+#include "large/bigcache.h"
+#include "os/clock.h"
+#include "os/helper.h"
+#include "os/stack.h"
+#include "os/thread.h"
+#include "policy/release.h"
+
+/* So many bytes are worth a thread; if it is the first one besides the program's own, so many, and
+ * this share of all that is mapped. */
+#define BACKGROUND_NEED       ((size_t)2 << 20)
+#define BACKGROUND_NEED_FIRST ((size_t)4 << 20)
+#define BACKGROUND_SHARE      8u
+
+/* After a refusal the next attempt waits, twice as long each time. */
+#define BACKGROUND_RETRY_MS     1u
+#define BACKGROUND_RETRY_MS_MAX 1024u
+
+/* Looks: so many in a delay; less and less often when nothing changes any more. */
+#define BACKGROUND_LOOKS       8u
+#define BACKGROUND_LOOK_MS_MIN (HAK_STRESS ? 1u : 10u)
+#define BACKGROUND_LOOK_MS_MAX (HAK_STRESS ? 1u : 1000u)
+/* If nothing has changed for so long, nothing will: longer than any finite policy step. */
+#define BACKGROUND_PATIENCE_MS 12000u
+
+/* A process that uses less than this share of a processor is idle. */
+#define BACKGROUND_IDLE_SHARE 32u
+
+enum background_state {
+    BACKGROUND_NONE,
+    BACKGROUND_AWAKE,   /* or starting */
+    BACKGROUND_PRESSED, /* awake, and must look again before it may sleep */
+    BACKGROUND_ASLEEP
+};
+
+/* atomic: the generation of the process << 2 | state.  Another generation: none. */
+static _Atomic uint32_t background_word;
+
+static _Atomic bool background_forbidden; /* atomic, relaxed: there is to be none any more */
+
+/* atomic, relaxed: no attempt before that; how long the wait was */
+static _Atomic uint64_t background_retry_at;
+static _Atomic uint32_t background_retry_ms;
+
+static uint32_t background_make(enum background_state state) {
+    return hak_fork_generation() << 2 | (uint32_t)state;
+}
+
+static enum background_state background_state_of(uint32_t word) {
+    return (word ^ hak_fork_generation() << 2) <= 3 ? (enum background_state)(word & 3)
+                                                    : BACKGROUND_NONE;
+}
+
+/* acq_rel: what was freed before a press is seen by the look after it */
+static bool background_move(uint32_t from, enum background_state to) {
+    return atomic_compare_exchange_strong_explicit(&background_word, &from, background_make(to),
+                                                   memory_order_acq_rel, memory_order_relaxed);
+}
+
+static uint32_t background_load(void) {
+    return atomic_load_explicit(&background_word, memory_order_acquire);
+}
+
+/* ---- The thread ------------------------------------------------------------------------------ */
+
+struct background_pace {
+    uint64_t cpu_ns;
+    uint64_t looked_ms;  /* the last look; 0: there was none */
+    uint64_t changed_ms; /* when `left` was another */
+    size_t left;         /* bytes that were not given back */
+    uint32_t pause_ms;   /* until the next look */
+};
+
+static uint32_t background_first_pause(int64_t delay_ms) {
+    int64_t pause = delay_ms / BACKGROUND_LOOKS;
+    if (pause < BACKGROUND_LOOK_MS_MIN) return BACKGROUND_LOOK_MS_MIN;
+    return pause < BACKGROUND_LOOK_MS_MAX ? (uint32_t)pause : BACKGROUND_LOOK_MS_MAX;
+}
+
+/* Has the process been idle since the last look? */
+static bool background_is_idle(struct background_pace *pace, uint64_t now_ms) {
+    uint64_t cpu_ns = hak_clock_cpu_ns(), used = cpu_ns - pace->cpu_ns;
+    uint64_t passed = (now_ms - pace->looked_ms) * 1000000;
+    pace->cpu_ns = cpu_ns;
+    return pace->looked_ms && used < passed / BACKGROUND_IDLE_SHARE;
+}
+
+/* Gives back what is due.  False: there is nothing more to be done. */
+static bool background_look(struct background_pace *pace) {
+    uint64_t now = hak_clock_ms();
+    int64_t delay = hak_option_int(HAK_OPTION_PURGE_DELAY_MS);
+    if (delay < 0) return false;
+    bool idle = background_is_idle(pace, now);
+    hak_release_look(now, (uint32_t)(idle ? delay / 2 : delay), idle);
+    size_t left = hak_purge_dirty() + hak_bigcache_bytes();
+    bool changed = left != pace->left || !pace->looked_ms;
+    uint32_t first = background_first_pause(delay);
+    pace->left = left;
+    pace->looked_ms = now;
+    if (changed) {
+        pace->changed_ms = now;
+        pace->pause_ms = first;
+    } else if (now - pace->changed_ms > (uint64_t)delay &&
+               pace->pause_ms < BACKGROUND_LOOK_MS_MAX) {
+        pace->pause_ms *= 2;
+    }
+    return left && now - pace->changed_ms < BACKGROUND_PATIENCE_MS + (uint64_t)delay;
+}
+
+/* Waits for the next look; or, if there is nothing to do, for pressure. */
+static void background_wait(struct background_pace *pace, bool work) {
+    uint32_t word = background_load();
+    if (work || !background_move(background_make(BACKGROUND_AWAKE), BACKGROUND_ASLEEP)) {
+        hak_helper_wait(&background_word, word, pace->pause_ms);
+        background_move(background_make(BACKGROUND_PRESSED), BACKGROUND_AWAKE);
+        return;
+    }
+    while (background_load() == background_make(BACKGROUND_ASLEEP))
+        hak_helper_wait(&background_word, background_make(BACKGROUND_ASLEEP), 0);
+    pace->looked_ms = 0; /* what has been used in the meantime says nothing */
+}
+
+static bool background_is_wanted(void) {
+    return hak_option_int(HAK_OPTION_BACKGROUND) != HAK_BACKGROUND_OFF &&
+           !atomic_load_explicit(&background_forbidden, memory_order_relaxed);
+}
+
+static void background_run(void) {
+    struct background_pace pace = {
+        .pause_ms = background_first_pause(hak_option_int(HAK_OPTION_PURGE_DELAY_MS))};
+    bool work = true;
+    while (background_is_wanted()) {
+        background_wait(&pace, work);
+        work = background_look(&pace);
+    }
+    atomic_store_explicit(&background_word, background_make(BACKGROUND_NONE), memory_order_release);
+}
+
+/* ---- Starting and waking it ------------------------------------------------------------------ */
+
+static void background_refused(uint64_t now_ms) {
+    uint32_t wait = atomic_load_explicit(&background_retry_ms, memory_order_relaxed) * 2;
+    if (wait < BACKGROUND_RETRY_MS) wait = BACKGROUND_RETRY_MS;
+    if (wait > BACKGROUND_RETRY_MS_MAX) wait = BACKGROUND_RETRY_MS_MAX;
+    atomic_store_explicit(&background_retry_ms, wait, memory_order_relaxed);
+    atomic_store_explicit(&background_retry_at, now_ms + wait, memory_order_relaxed);
+}
+
+/* There is none: `word`. */
+static bool background_start(uint32_t word) {
+    if (!hak_helper_may_start()) return false;
+    if (!background_move(word, BACKGROUND_AWAKE)) return true; /* another thread starts it */
+    if (hak_helper_start(background_run)) return true;
+    atomic_store_explicit(&background_word, background_make(BACKGROUND_NONE), memory_order_release);
+    return false;
+}
+
+static size_t background_need(void) {
+    if (HAK_STRESS) return 0;
+    if (!hak_helper_would_be_second()) return BACKGROUND_NEED;
+    size_t mapped = hak_counter_read(&hak_counters.mapped_bytes);
+    return hak_max_size(BACKGROUND_NEED_FIRST, mapped / BACKGROUND_SHARE);
+}
+
+static bool background_is_worth_it(void) {
+    return background_is_wanted() && hak_option_int(HAK_OPTION_PURGE_DELAY_MS) >= 0 &&
+           hak_purge_dirty() + hak_bigcache_bytes() >= background_need();
+}
+
+static void background_try(uint32_t word) {
+    uint64_t now = hak_clock_ms();
+    if (now < atomic_load_explicit(&background_retry_at, memory_order_relaxed)) return;
+    if (!background_is_worth_it()) return;
+    if (!hak_stack_is_programs() || !background_start(word)) background_refused(now);
+}
+
+void hak_background_press(void) {
+    /* acquire: pairs with the release in hak_purge_note */
+    if (!atomic_exchange_explicit(&hak_purge_pressure, false, memory_order_acquire)) return;
+    uint32_t word = background_load();
+    while (background_state_of(word) == BACKGROUND_AWAKE &&
+           !background_move(word, BACKGROUND_PRESSED)) {
+        word = background_load();
+    }
+    if (background_state_of(word) == BACKGROUND_NONE) {
+        background_try(word);
+    } else if (background_state_of(word) == BACKGROUND_ASLEEP &&
+               background_move(word, BACKGROUND_AWAKE)) {
+        hak_helper_wake(&background_word);
+    }
+}
+
+void hak_background_begin(void) {
+    uint32_t word = background_load();
+    if (hak_option_int(HAK_OPTION_BACKGROUND) == HAK_BACKGROUND_ON &&
+        background_state_of(word) == BACKGROUND_NONE) {
+        background_start(word);
+    }
+}
+
+void hak_background_end(void) {
+    atomic_store_explicit(&background_forbidden, true, memory_order_relaxed);
+    for (;;) {
+        uint32_t word = background_load();
+        enum background_state state = background_state_of(word);
+        if (state == BACKGROUND_NONE && hak_helper_has_ended()) return;
+        if (state != BACKGROUND_NONE && background_move(word, BACKGROUND_PRESSED))
+            hak_helper_wake(&background_word);
+        hak_helper_wait(&background_word, background_make(BACKGROUND_PRESSED), 1);
+    }
+}
