@@ -14,6 +14,22 @@
 #include "os/helper.h"
 #include "os/thread.h"
 
+_Atomic(void (*)(uint32_t heaps)) hak_thread_heap_left;
+
+/* atomic, relaxed: the generation of the process << 32 | the threads that have a heap.  In a new
+ * child that is the one that has forked. */
+static _Atomic uint64_t thread_heap_count;
+
+static uint32_t thread_heap_counted(uint32_t change) {
+    uint32_t process = hak_fork_generation(), count;
+    uint64_t word = atomic_load_explicit(&thread_heap_count, memory_order_relaxed);
+    do count = (word && word >> 32 != process ? 1 : (uint32_t)word) + change;
+    while (!atomic_compare_exchange_weak_explicit(&thread_heap_count, &word,
+                                                  (uint64_t)process << 32 | count,
+                                                  memory_order_relaxed, memory_order_relaxed));
+    return count;
+}
+
 static void thread_heap_ended(void *heap) {
     struct hak_tls *tls = &hak_tls;
     if (tls->heap == heap) hak_thread_heap_detach(tls);
@@ -39,6 +55,7 @@ bool hak_thread_heap_attach(struct hak_tls *tls) {
         hak_adopt_after_fork();
         struct hak_heap *heap = thread_heap_find();
         if (!heap) return false;
+        bool again = atomic_load_explicit(&heap->thread, memory_order_relaxed) == hak_thread_self();
         atomic_store_explicit(&heap->thread, hak_thread_self(), memory_order_relaxed);
         struct hak_heap *none = NULL;
         /* One step, as a signal handler sees it: a handler that came between has attached a heap;
@@ -47,6 +64,8 @@ bool hak_thread_heap_attach(struct hak_tls *tls) {
                                          __ATOMIC_RELAXED) &&
             none != heap) {
             hak_adopt_park(heap);
+        } else if (!again) {
+            thread_heap_counted(1);
         }
     }
     hak_tls_open(tls, tls->heap);
@@ -66,4 +85,7 @@ void hak_thread_heap_detach(struct hak_tls *tls) {
     hak_adopt_park(heap);
     hak_order_stores();
     tls->state = HAK_TLS_EXITED;
+    uint32_t heaps = thread_heap_counted(-1u);
+    void (*left)(uint32_t) = atomic_load_explicit(&hak_thread_heap_left, memory_order_relaxed);
+    if (left) left(heaps);
 }

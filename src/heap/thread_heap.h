@@ -7,6 +7,10 @@
 
 #include "heap/heap.h"
 
+/* Called, if set, by a thread that has left its heap, with the number of threads that have one.  A
+ * thread whose end libc does not tell keeps its own.  atomic, relaxed */
+extern _Atomic(void (*)(uint32_t heaps)) hak_thread_heap_left;
+
 /* Gives the thread a heap, in state HAK_TLS_NEW or HAK_TLS_EXITED.  False: no memory for one. */
 bool hak_thread_heap_attach(struct hak_tls *tls);
 

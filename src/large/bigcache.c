@@ -244,7 +244,9 @@ struct cache_time {
 
 static bool cache_is_over(const struct cache_entry *entry, const struct cache_time *time) {
     uint32_t keep = entry->keep_ms == HAK_BIGCACHE_USUAL ? time->usual_ms : entry->keep_ms;
-    return keep != HAK_BIGCACHE_EVER && time->now_ms - entry->since_ms >= keep;
+    int32_t age = (int32_t)(time->now_ms -
+                            entry->since_ms); /* another thread's clock may be ahead */
+    return keep != HAK_BIGCACHE_EVER && age >= 0 && (uint32_t)age >= keep;
 }
 
 /* How much it is worth to keep an entry: for how long that pays.  The usual time is about this. */

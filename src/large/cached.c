@@ -111,7 +111,7 @@ void hak_cached_free(struct hak_superslab *huge, uint32_t now_ms, uint32_t keep_
     cached_count(bytes, 0);
     hak_huge_hide(huge);
     bytes = hak_huge_soiled(huge);
-    hak_purge_note((unsigned)(bytes >> HAK_UNIT_SHIFT));
+    if (huge->huge_slots || keep_ms) hak_purge_note((unsigned)(bytes >> HAK_UNIT_SHIFT));
     if (!keep_ms || !fits || bytes > cached_budget()) {
         hak_huge_drop(huge, false);
         return;
@@ -134,7 +134,7 @@ void hak_cached_resized(size_t from_bytes, size_t to_bytes) {
 /* Is a look due that was last made at *at?  True for one thread only. */
 static bool cached_is_due(_Atomic uint32_t *at, uint32_t now_ms, uint32_t every_ms) {
     uint32_t last = atomic_load_explicit(at, memory_order_relaxed);
-    return now_ms - last >= every_ms &&
+    return (int32_t)(now_ms - last) >= (int32_t)every_ms &&
            atomic_compare_exchange_strong_explicit(at, &last, now_ms, memory_order_relaxed,
                                                    memory_order_relaxed);
 }

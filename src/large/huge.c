@@ -9,6 +9,7 @@
 #include "os/env.h"
 #include "os/page.h"
 #include "span/map.h"
+#include "span/purge.h"
 #include "span/region.h"
 
 /* 128 MiB of address space, or a 16th of what the process may have. */
@@ -132,8 +133,11 @@ static struct hak_superslab *huge_resize_in_region(struct hak_superslab *huge, s
         if (!hak_region_claim_next(huge, huge->huge_slots, more)) return NULL;
     } else {
         if (bytes < huge->huge_bytes) huge_soil(huge, huge->huge_bytes);
-        if (slots < huge->huge_slots)
-            hak_region_release(huge + slots, huge->huge_slots - (unsigned)slots);
+        if (slots < huge->huge_slots) {
+            unsigned less = huge->huge_slots - (unsigned)slots;
+            hak_region_release(huge + slots, less);
+            hak_purge_note(less * HAK_SUPERSLAB_UNITS);
+        }
     }
     huge_begin(huge, bytes, (unsigned)slots);
     return huge;

@@ -5,10 +5,12 @@
 #include "os/helper.h"
 
 #include "os/futex.h"
+#include "os/module.h"
 #include "os/syscall.h"
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
 
@@ -16,6 +18,8 @@
 #define HELPER_STACK_MIN ((size_t)128 << 10)
 #define HELPER_STACK_MAX ((size_t)128 << 20)
 
+/* Of glibc; nobody defines it again. */
+extern const char *gnu_get_libc_version(void) __attribute__((weak));
 /* Of glibc since 2.32. */
 extern char __libc_single_threaded __attribute__((weak));
 
@@ -26,19 +30,34 @@ static _Atomic long helper_process;
 
 void hak_helper_note(void) {
     atomic_store_explicit(&helper_process, hak_syscall0(SYS_getpid), memory_order_relaxed);
+    atomic_store_explicit(&helper_thread, 0, memory_order_relaxed);
 }
 
 bool hak_helper_may_start(void) {
     return atomic_load_explicit(&helper_process, memory_order_relaxed) == hak_syscall0(SYS_getpid);
 }
 
+bool hak_helper_is_plain(void) {
+    const void *libc = hak_module_at((uintptr_t)gnu_get_libc_version);
+    return libc && libc == hak_module_at((uintptr_t)pthread_create);
+}
+
 bool hak_helper_would_be_second(void) {
     return &__libc_single_threaded && __libc_single_threaded;
+}
+
+/* Who starts it may have a real-time priority, which is not meant for this. */
+static void helper_be_ordinary(void) {
+    const struct sched_param none = {0};
+    long policy = hak_syscall1(SYS_sched_getscheduler, 0);
+    if (policy == SCHED_FIFO || policy == SCHED_RR)
+        hak_syscall3(SYS_sched_setscheduler, 0, SCHED_OTHER, (long)&none);
 }
 
 static void *helper_main(void *body) {
     atomic_store_explicit(&helper_thread, hak_syscall0(SYS_gettid), memory_order_relaxed);
     hak_syscall2(SYS_prctl, PR_SET_NAME, (long)"hakmem");
+    helper_be_ordinary();
     (*(void (**)(void))body)();
     return NULL;
 }
@@ -74,7 +93,14 @@ bool hak_helper_start(void (*body)(void)) {
 
 bool hak_helper_has_ended(void) {
     long thread = atomic_load_explicit(&helper_thread, memory_order_relaxed);
-    return !thread || hak_syscall3(SYS_tgkill, hak_syscall0(SYS_getpid), thread, 0) == -ESRCH;
+    if (!thread) return true;
+    long process = atomic_load_explicit(&helper_process, memory_order_relaxed);
+    if (process == hak_syscall0(SYS_getpid) &&
+        hak_syscall3(SYS_tgkill, process, thread, 0) != -ESRCH) {
+        return false;
+    }
+    atomic_store_explicit(&helper_thread, 0, memory_order_relaxed); /* the number is used again */
+    return true;
 }
 
 void hak_helper_wait(_Atomic uint32_t *word, uint32_t value, uint32_t ms) {

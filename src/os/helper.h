@@ -16,6 +16,10 @@ void hak_helper_note(void);
  * the process another one. */
 bool hak_helper_may_start(void);
 
+/* Is pthread_create that of libc?  Another library's takes locks that os/stack.h knows nothing
+ * of. */
+bool hak_helper_is_plain(void);
+
 /* Starts a thread that runs `body`, with all signals blocked, detached, named "hakmem".  False: the
  * system allows none.  Calls pthread_create, which allocates and takes libc's locks: see
  * os/stack.h.  Keeps errno. */

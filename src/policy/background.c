@@ -10,6 +10,7 @@
 
 #include "base/counter.h"
 #include "config/option.h"
+#include "heap/thread_heap.h"
 #include "large/bigcache.h"
 #include "os/clock.h"
 #include "os/helper.h"
@@ -25,7 +26,7 @@
 
 /* After a refusal the next attempt waits, twice as long each time. */
 #define BACKGROUND_RETRY_MS     1u
-#define BACKGROUND_RETRY_MS_MAX 1024u
+#define BACKGROUND_RETRY_MS_MAX 64u
 
 /* Looks: so many in a delay; less and less often when nothing changes any more. */
 #define BACKGROUND_LOOKS       8u
@@ -47,11 +48,15 @@ enum background_state {
 /* atomic: the generation of the process << 2 | state.  Another generation: none. */
 static _Atomic uint32_t background_word;
 
-static _Atomic bool background_forbidden; /* atomic, relaxed: there is to be none any more */
+static _Atomic bool background_forbidden; /* atomic, seq_cst: there is to be none any more */
+static _Atomic bool background_leaves;    /* atomic, relaxed: it is to end, for now */
 
-/* atomic, relaxed: no attempt before that; how long the wait was */
+/* atomic, relaxed: all.  No attempt before that; how long the wait was; was one left out? */
 static _Atomic uint64_t background_retry_at;
 static _Atomic uint32_t background_retry_ms;
+static _Atomic bool background_missed;
+/* atomic, relaxed: before hak_purge_noted says so, there can't be enough to do */
+static _Atomic uint32_t background_enough_at;
 
 static uint32_t background_make(enum background_state state) {
     return hak_fork_generation() << 2 | (uint32_t)state;
@@ -62,14 +67,19 @@ static enum background_state background_state_of(uint32_t word) {
                                                     : BACKGROUND_NONE;
 }
 
-/* acq_rel: what was freed before a press is seen by the look after it */
+/* seq_cst: what was freed before a press is seen by the look after it; and a start and an end at
+ * once see each other (background_forbidden) */
 static bool background_move(uint32_t from, enum background_state to) {
     return atomic_compare_exchange_strong_explicit(&background_word, &from, background_make(to),
-                                                   memory_order_acq_rel, memory_order_relaxed);
+                                                   memory_order_seq_cst, memory_order_relaxed);
+}
+
+static void background_set_none(void) {
+    atomic_store_explicit(&background_word, background_make(BACKGROUND_NONE), memory_order_seq_cst);
 }
 
 static uint32_t background_load(void) {
-    return atomic_load_explicit(&background_word, memory_order_acquire);
+    return atomic_load_explicit(&background_word, memory_order_seq_cst);
 }
 
 /* ---- The thread ------------------------------------------------------------------------------ */
@@ -133,21 +143,64 @@ static void background_wait(struct background_pace *pace, bool work) {
 
 static bool background_is_wanted(void) {
     return hak_option_int(HAK_OPTION_BACKGROUND) != HAK_BACKGROUND_OFF &&
-           !atomic_load_explicit(&background_forbidden, memory_order_relaxed);
+           !atomic_load_explicit(&background_forbidden, memory_order_seq_cst);
+}
+
+static bool background_goes_on(void) {
+    return background_is_wanted() &&
+           !atomic_load_explicit(&background_leaves, memory_order_relaxed);
 }
 
 static void background_run(void) {
     struct background_pace pace = {
         .pause_ms = background_first_pause(hak_option_int(HAK_OPTION_PURGE_DELAY_MS))};
     bool work = true;
-    while (background_is_wanted()) {
+    while (background_goes_on()) {
         background_wait(&pace, work);
-        work = background_look(&pace);
+        if (background_goes_on()) work = background_look(&pace);
     }
-    atomic_store_explicit(&background_word, background_make(BACKGROUND_NONE), memory_order_release);
+    background_set_none();
 }
 
-/* ---- Starting and waking it ------------------------------------------------------------------ */
+/* ---- Waking and ending it -------------------------------------------------------------------- */
+
+/* If there is one: it looks again, or is woken. */
+static uint32_t background_wake(void) {
+    uint32_t word = background_load();
+    while (background_state_of(word) == BACKGROUND_AWAKE &&
+           !background_move(word, BACKGROUND_PRESSED)) {
+        word = background_load();
+    }
+    if (background_state_of(word) == BACKGROUND_ASLEEP && background_move(word, BACKGROUND_AWAKE))
+        hak_helper_wake(&background_word);
+    return word;
+}
+
+/* It has been told to end: waits until it is gone. */
+static void background_await_end(void) {
+    for (;;) {
+        uint32_t word = background_load();
+        enum background_state state = background_state_of(word);
+        if (state == BACKGROUND_NONE && hak_helper_has_ended()) return;
+        if (state != BACKGROUND_NONE && background_move(word, BACKGROUND_PRESSED))
+            hak_helper_wake(&background_word);
+        hak_helper_wait(&background_word, background_load(), 1);
+    }
+}
+
+/* A thread has left its heap, and so many have one.  libc ends the process with its last thread:
+ * that must not be this one. */
+static void background_thread_left(uint32_t heaps) {
+    if (heaps) {
+        /* What the thread has given back; there is no slow path that would say so. */
+        if (atomic_load_explicit(&hak_purge_pressure, memory_order_acquire)) background_wake();
+    } else {
+        atomic_store_explicit(&background_leaves, true, memory_order_relaxed);
+        background_await_end();
+    }
+}
+
+/* ---- Starting it ----------------------------------------------------------------------------- */
 
 static void background_refused(uint64_t now_ms) {
     uint32_t wait = atomic_load_explicit(&background_retry_ms, memory_order_relaxed) * 2;
@@ -161,8 +214,11 @@ static void background_refused(uint64_t now_ms) {
 static bool background_start(uint32_t word) {
     if (!hak_helper_may_start()) return false;
     if (!background_move(word, BACKGROUND_AWAKE)) return true; /* another thread starts it */
-    if (hak_helper_start(background_run)) return true;
-    atomic_store_explicit(&background_word, background_make(BACKGROUND_NONE), memory_order_release);
+    atomic_store_explicit(&background_leaves, false, memory_order_relaxed);
+    atomic_store_explicit(&hak_thread_heap_left, background_thread_left, memory_order_relaxed);
+    /* Again, after the move: who forbids it looks at the word after that. */
+    if (background_is_wanted() && hak_helper_start(background_run)) return true;
+    background_set_none();
     return false;
 }
 
@@ -173,31 +229,42 @@ static size_t background_need(void) {
     return hak_max_size(BACKGROUND_NEED_FIRST, mapped / BACKGROUND_SHARE);
 }
 
+/* Is enough free?  If not, nobody has to look again before so much more has become free. */
 static bool background_is_worth_it(void) {
-    return background_is_wanted() && hak_option_int(HAK_OPTION_PURGE_DELAY_MS) >= 0 &&
-           hak_purge_dirty() + hak_bigcache_bytes() >= background_need();
+    uint32_t noted = hak_purge_noted();
+    uint32_t enough = atomic_load_explicit(&background_enough_at, memory_order_relaxed);
+    if ((int32_t)(noted - enough) < 0) return false;
+    size_t need = background_need(), there = hak_purge_dirty() + hak_bigcache_bytes();
+    if (there >= need) return true;
+    uint32_t units = (uint32_t)hak_min_size((need - there) >> HAK_UNIT_SHIFT, INT32_MAX);
+    atomic_store_explicit(&background_enough_at, noted + units, memory_order_relaxed);
+    return false;
 }
 
 static void background_try(uint32_t word) {
     uint64_t now = hak_clock_ms();
-    if (now < atomic_load_explicit(&background_retry_at, memory_order_relaxed)) return;
+    if (!background_is_wanted() || hak_option_int(HAK_OPTION_PURGE_DELAY_MS) < 0) return;
+    if (now < atomic_load_explicit(&background_retry_at, memory_order_relaxed)) {
+        atomic_store_explicit(&background_missed, true, memory_order_relaxed);
+        return;
+    }
     if (!background_is_worth_it()) return;
-    if (!hak_stack_is_programs() || !background_start(word)) background_refused(now);
+    if (!hak_helper_is_plain() || !hak_stack_is_programs() || !background_start(word))
+        background_refused(now);
 }
 
 void hak_background_press(void) {
     /* acquire: pairs with the release in hak_purge_note */
     if (!atomic_exchange_explicit(&hak_purge_pressure, false, memory_order_acquire)) return;
-    uint32_t word = background_load();
-    while (background_state_of(word) == BACKGROUND_AWAKE &&
-           !background_move(word, BACKGROUND_PRESSED)) {
-        word = background_load();
-    }
-    if (background_state_of(word) == BACKGROUND_NONE) {
-        background_try(word);
-    } else if (background_state_of(word) == BACKGROUND_ASLEEP &&
-               background_move(word, BACKGROUND_AWAKE)) {
-        hak_helper_wake(&background_word);
+    uint32_t word = background_wake();
+    if (background_state_of(word) == BACKGROUND_NONE) background_try(word);
+}
+
+void hak_background_remind(uint64_t now_ms) {
+    if (atomic_load_explicit(&background_missed, memory_order_relaxed) &&
+        now_ms >= atomic_load_explicit(&background_retry_at, memory_order_relaxed)) {
+        atomic_store_explicit(&background_missed, false, memory_order_relaxed);
+        hak_purge_press();
     }
 }
 
@@ -210,13 +277,11 @@ void hak_background_begin(void) {
 }
 
 void hak_background_end(void) {
-    atomic_store_explicit(&background_forbidden, true, memory_order_relaxed);
-    for (;;) {
-        uint32_t word = background_load();
-        enum background_state state = background_state_of(word);
-        if (state == BACKGROUND_NONE && hak_helper_has_ended()) return;
-        if (state != BACKGROUND_NONE && background_move(word, BACKGROUND_PRESSED))
-            hak_helper_wake(&background_word);
-        hak_helper_wait(&background_word, background_make(BACKGROUND_PRESSED), 1);
+    if (!atomic_load_explicit(&background_forbidden, memory_order_seq_cst)) {
+        /* Between vfork and exec it would be the parent's that ends.  A child that has done nothing
+         * yet has not noted that it is one. */
+        if (!hak_helper_may_start() && !hak_fork_pending()) return;
+        atomic_store_explicit(&background_forbidden, true, memory_order_seq_cst);
     }
+    background_await_end();
 }

@@ -31,6 +31,9 @@ HAK_INLINE void hak_background_check(void) {
         hak_background_press();
 }
 
+/* To be called now and then: presses again if that came too soon after an attempt. */
+void hak_background_remind(uint64_t now_ms);
+
 /* When the process starts: with the option `on` the thread does, too. */
 void hak_background_begin(void);
 

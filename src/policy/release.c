@@ -14,6 +14,7 @@
 #include "heap/remote.h"
 #include "large/cached.h"
 #include "os/clock.h"
+#include "policy/background.h"
 #include "span/purge.h"
 
 /* Purges are due so often in one delay, so that memory is kept for 1 to 1.5 delays. */
@@ -38,6 +39,7 @@ void hak_release_tick(struct hak_heap *heap) {
         hak_adopt_idle();
         hak_locked_idle();
         hak_cached_expire((uint32_t)now);
+        hak_background_remind(now);
     }
     int64_t delay = HAK_STRESS ? 0 : hak_option_int(HAK_OPTION_PURGE_DELAY_MS);
     if (delay < 0) return;
@@ -48,6 +50,8 @@ void hak_release_tick(struct hak_heap *heap) {
         return;
     }
     hak_purge_some((uint32_t)now, (uint32_t)delay, RELEASE_REGIONS);
+    /* While that was at work, the background thread may have found nothing and fallen asleep. */
+    if (hak_purge_dirty() >= (size_t)HAK_PURGE_PRESSURE_UNITS << HAK_UNIT_SHIFT) hak_purge_press();
 }
 
 void hak_release_look(uint64_t now_ms, uint32_t age_ms, bool idle) {

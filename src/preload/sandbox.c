@@ -1,35 +1,39 @@
 /* SPDX-License-Identifier: MIT
  *
- * System calls by which a program shuts itself in.  The allocator's own thread ends before them,
- * and no other one starts: the program knows nothing of it.
+ * System calls that concern the calling thread alone, or may only be made by a process that has
+ * one thread, and with which a program shuts itself in.  The allocator's own thread, which the
+ * program knows nothing of, ends before them, and no other one starts.
  *
- *   unshare(2), setns(2)  some namespaces can only be entered by a process of a single thread
- *   seccomp(2), prctl(2)  a filter of system calls may end a process that starts a thread, or one
- *                         whose thread does what that one does
+ *   unshare(2), setns(2)        fail in a process of several threads, in part; or leave what is
+ *                               shared to the other thread: files, the working directory
+ *   seccomp(2), prctl(2)        a filter of system calls may end a process that starts a thread, or
+ *                               whose thread does what that one does
+ *   capset(2), landlock(7)      the other thread keeps its rights
  *
- * libc has no name for seccomp(2), so it is reached by syscall(2); as the others may be.
+ * Some of them have no name in libc, and are reached by syscall(2); as the others may be.
  */
 #include "os/syscall.h"
 #include "policy/background.h"
 
 #include <errno.h>
-#include <sched.h>
 #include <stdarg.h>
 #include <sys/prctl.h>
 
 #define EXPORT __attribute__((visibility("default")))
 
-/* unshare(2), EINVAL */
-#define SANDBOX_SINGLE (CLONE_NEWUSER | CLONE_THREAD | CLONE_SIGHAND | CLONE_VM)
+#ifndef SYS_landlock_restrict_self
+#define SYS_landlock_restrict_self 446
+#endif
 
 static bool sandbox_shuts(long number, long first) {
     switch (number) {
-    case SYS_unshare:
-        return first & SANDBOX_SINGLE;
     case SYS_prctl:
         return first == PR_SET_SECCOMP;
+    case SYS_unshare:
     case SYS_setns:
     case SYS_seccomp:
+    case SYS_capset:
+    case SYS_landlock_restrict_self:
         return true;
     default:
         return false;
@@ -70,4 +74,8 @@ EXPORT int unshare(int flags) {
 
 EXPORT int setns(int descriptor, int type) {
     return (int)sandbox_call(SYS_setns, (const long[6]){descriptor, type});
+}
+
+EXPORT int capset(void *header, const void *data) {
+    return (int)sandbox_call(SYS_capset, (const long[6]){(long)header, (long)data});
 }

@@ -14,9 +14,17 @@ static _Atomic uint32_t purge_noted; /* atomic, relaxed: units, since ever */
 
 void hak_purge_note(unsigned units) {
     uint32_t before = atomic_fetch_add_explicit(&purge_noted, units, memory_order_relaxed);
-    /* release: who clears it sees what was freed */
     if (before / HAK_PURGE_PRESSURE_UNITS != (before + units) / HAK_PURGE_PRESSURE_UNITS)
-        atomic_store_explicit(&hak_purge_pressure, true, memory_order_release);
+        hak_purge_press();
+}
+
+uint32_t hak_purge_noted(void) {
+    return atomic_load_explicit(&purge_noted, memory_order_relaxed);
+}
+
+void hak_purge_press(void) {
+    /* release: who clears it sees what was freed */
+    atomic_store_explicit(&hak_purge_pressure, true, memory_order_release);
 }
 
 /* The units of a superslab that are free and may be resident.  free: it is free as a whole.

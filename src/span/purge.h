@@ -23,6 +23,12 @@ extern _Atomic bool hak_purge_pressure;
 /* So many units have become free that may be resident. */
 void hak_purge_note(unsigned units);
 
+/* How many there were since ever (modulo 2^32). */
+uint32_t hak_purge_noted(void);
+
+/* Sets the pressure. */
+void hak_purge_press(void);
+
 /* The bytes that are free now, and may be resident: an estimate. */
 size_t hak_purge_dirty(void);
 

@@ -65,6 +65,10 @@ bool hak_helper_has_ended(void) {
     return true;
 }
 
+bool hak_helper_is_plain(void) {
+    return true;
+}
+
 bool hak_stack_is_programs(void) {
     return helper_stack;
 }

@@ -3,6 +3,7 @@
  * The allocator's own thread: when there is one, when there must be none, and that memory goes back
  * in a process that makes no calls any more.
  *   background idle | threads | callback | handler | sandbox | namespace | vfork | fork
+ *   background last
  *   background on | off          with HAKMEM_BACKGROUND
  */
 #define _GNU_SOURCE
@@ -217,6 +218,21 @@ static void forked(void) {
     if (waitpid(child, &status, 0) != child || status != 0) life_fail("status %#x", status);
 }
 
+static void *outlive(void *argument) {
+    if (argument) burst();
+    pause_ms(200);
+    return NULL;
+}
+
+/* libc ends a process with the last of its threads: the allocator's own must not be that. */
+static void last(void) {
+    burst();
+    expect(2, "after a burst");
+    life_thread(outlive, NULL);
+    life_thread(outlive, &barrier);
+    pthread_exit(NULL);
+}
+
 static void on(void) {
     expect(2, "from the start");
     size_t before = life_resident_kib();
@@ -234,9 +250,16 @@ int main(int argc, char **argv) {
     static const struct {
         const char *name;
         void (*run)(void);
-    } tests[] = {{"idle", idle},       {"threads", in_threads}, {"callback", callback},
-                 {"handler", handler}, {"sandbox", sandbox},    {"namespace", namespace},
-                 {"vfork", vforked},   {"fork", forked},        {"on", on},
+    } tests[] = {{"idle", idle},
+                 {"threads", in_threads},
+                 {"callback", callback},
+                 {"handler", handler},
+                 {"sandbox", sandbox},
+                 {"namespace", namespace},
+                 {"vfork", vforked},
+                 {"fork", forked},
+                 {"last", last},
+                 {"on", on},
                  {"off", off}};
     life_start(60);
     if (life_emulated()) life_skip("an emulator has threads of its own");

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -17,11 +18,13 @@
 static _Atomic uint32_t word, told;
 static char name[16];
 static sigset_t blocked;
+static int policy;
 
 /* Tells what it is, and waits to be told to end. */
 static void body(void) {
     prctl(PR_GET_NAME, name);
     pthread_sigmask(SIG_SETMASK, NULL, &blocked);
+    policy = sched_getscheduler(0);
     atomic_store(&told, 1);
     while (!atomic_load(&word)) hak_helper_wait(&word, 0, 0);
     atomic_store(&told, 2);
@@ -33,6 +36,7 @@ static void await(uint32_t value) {
 
 static void test_thread(void **state) {
     (void)state;
+    hak_helper_note();
     errno = 77;
     assert_true(hak_helper_start(body));
     assert_int_equal(errno, 77);
@@ -49,6 +53,26 @@ static void test_thread(void **state) {
     await(2);
     while (!hak_helper_has_ended()) {
     }
+    assert_true(hak_helper_has_ended());
+}
+
+/* One that was started for real time does this work like any other. */
+static void test_priority(void **state) {
+    (void)state;
+    struct sched_param high = {.sched_priority = 1};
+    if (sched_setscheduler(0, SCHED_FIFO, &high) != 0) skip();
+    assert_true(hak_helper_start(body));
+    await(1);
+    struct sched_param none = {.sched_priority = 0};
+    sched_setscheduler(0, SCHED_OTHER, &none);
+    assert_int_equal(policy, SCHED_OTHER);
+}
+
+static void test_plain(void **state) {
+    (void)state;
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+    assert_true(hak_helper_is_plain());
+#endif
 }
 
 static void test_no_thread(void **state) {
@@ -83,10 +107,8 @@ static void test_process(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        ISOLATED(test_thread),
-        ISOLATED(test_no_thread),
-        ISOLATED(test_wait_ends),
-        ISOLATED(test_process),
+        ISOLATED(test_thread),  ISOLATED(test_no_thread), ISOLATED(test_wait_ends),
+        ISOLATED(test_process), ISOLATED(test_priority),  ISOLATED(test_plain),
     };
     return cmocka_run_group_tests_name("os/helper", tests, NULL, NULL);
 }

@@ -70,6 +70,18 @@ static void begin(void) {
     assert_non_null(hak_malloc(16)); /* its superslab stays in pieces */
 }
 
+/* The thread runs while another one waits for its end. */
+static void (*to_run)(void);
+
+static void run_now(_Atomic uint32_t *word, uint32_t value, uint32_t ms) {
+    (void)word;
+    (void)value;
+    (void)ms;
+    void (*body)(void) = to_run;
+    to_run = NULL;
+    if (body) body();
+}
+
 /* ---- Tests ----------------------------------------------------------------------------------- */
 
 static void test_idle_process(void **state) {
@@ -147,18 +159,6 @@ static void test_first_thread(void **state) {
     assert_non_null(fake_helper_started());
 }
 
-/* The thread runs while another one waits for its end. */
-static void (*to_run)(void);
-
-static void run_now(_Atomic uint32_t *word, uint32_t value, uint32_t ms) {
-    (void)word;
-    (void)value;
-    (void)ms;
-    void (*body)(void) = to_run;
-    to_run = NULL;
-    if (body) body();
-}
-
 static void test_end(void **state) {
     (void)state;
     begin();
@@ -206,7 +206,8 @@ static void test_options(void **state) {
     assert_null(fake_helper_started());
 }
 
-/* Attempts that can't succeed are made less and less often. */
+/* Attempts that can't succeed are made less and less often; one that came too soon is made up
+ * for. */
 static void test_refusals(void **state) {
     (void)state;
     begin();
@@ -225,8 +226,12 @@ static void test_refusals(void **state) {
     fake_clock_advance(3);
     litter(8); /* too soon */
     assert_null(fake_helper_started());
+    hak_background_remind(100006);
+    hak_background_check();
+    assert_null(fake_helper_started());
     fake_clock_advance(1);
-    litter(8);
+    hak_background_remind(100007);
+    hak_background_check();
     assert_non_null(fake_helper_started());
 }
 
@@ -244,6 +249,49 @@ static void test_woken(void **state) {
     run(wake_twice);
     assert_int_equal(sleeps, 3);
     assert_int_equal(left(), 0);
+}
+
+/* What a thread gives back at its end, when it has no slow path any more. */
+static struct fake_thread worker;
+
+static void end_a_thread(unsigned times) {
+    if (times > 1) return;
+    fake_thread_switch(&worker);
+    hak_purge_press();
+    fake_thread_end();
+    assert_int_equal(fake_helper_waked(), 1);
+}
+
+static void test_woken_by_a_thread_that_ends(void **state) {
+    (void)state;
+    begin();
+    struct fake_thread *first = fake_thread_switch(&worker);
+    assert_non_null(hak_malloc(16));
+    fake_thread_switch(first);
+    litter(8);
+    run(end_a_thread);
+    assert_int_equal(sleeps, 2);
+}
+
+/* libc ends a process with its last thread. */
+static void test_not_the_last_thread(void **state) {
+    (void)state;
+    begin();
+    litter(8);
+    to_run = fake_helper_started();
+    fake_helper_on_wait(run_now);
+    struct fake_thread *first = fake_thread_switch(&worker);
+    hak_free(hak_malloc(16));
+    fake_thread_switch(first);
+    fake_thread_end();
+    assert_non_null(to_run);
+    fake_thread_switch(&worker);
+    fake_thread_end();
+    assert_null(to_run);
+    static struct fake_thread next; /* which has none */
+    fake_thread_switch(&next);
+    litter(8);
+    assert_non_null(fake_helper_started());
 }
 
 /* What comes between its last look and its sleep. */
@@ -327,6 +375,8 @@ int main(void) {
         ISOLATED(test_lean),
         ISOLATED(test_first_thread),
         ISOLATED(test_end),
+        ISOLATED(test_woken_by_a_thread_that_ends),
+        ISOLATED(test_not_the_last_thread),
         ISOLATED(test_no_thread_to_end),
     };
     return cmocka_run_group_tests_name("policy/background", tests, NULL, NULL);
