@@ -88,7 +88,8 @@ class Case:
         self.name = " ".join([os.path.basename(program), *self.arguments])
 
     def run(self):
-        environment = dict(os.environ, **self.environment)
+        # A thread that starts in between allocates, maybe in the very place that was freed.
+        environment = dict(os.environ, HAKMEM_BACKGROUND="off", **self.environment)
         library = environment.get("HAKMEM_LIB")
         if library:
             environment["LD_PRELOAD"] = library
