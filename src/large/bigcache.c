@@ -244,8 +244,8 @@ struct cache_time {
 
 static bool cache_is_over(const struct cache_entry *entry, const struct cache_time *time) {
     uint32_t keep = entry->keep_ms == HAK_BIGCACHE_USUAL ? time->usual_ms : entry->keep_ms;
-    int32_t age = (int32_t)(time->now_ms -
-                            entry->since_ms); /* another thread's clock may be ahead */
+    /* Another thread's clock may be ahead. */
+    int32_t age = (int32_t)(time->now_ms - entry->since_ms);
     return keep != HAK_BIGCACHE_EVER && age >= 0 && (uint32_t)age >= keep;
 }
 

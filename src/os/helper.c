@@ -18,8 +18,6 @@
 #define HELPER_STACK_MIN ((size_t)128 << 10)
 #define HELPER_STACK_MAX ((size_t)128 << 20)
 
-/* Of glibc; nobody defines it again. */
-extern const char *gnu_get_libc_version(void) __attribute__((weak));
 /* Of glibc since 2.32. */
 extern char __libc_single_threaded __attribute__((weak));
 
@@ -38,7 +36,7 @@ bool hak_helper_may_start(void) {
 }
 
 bool hak_helper_is_plain(void) {
-    const void *libc = hak_module_at((uintptr_t)gnu_get_libc_version);
+    const void *libc = hak_module_libc();
     return libc && libc == hak_module_at((uintptr_t)pthread_create);
 }
 

@@ -15,6 +15,9 @@
 
 #define MODULE_PATH_BYTES 4096
 
+/* Of glibc; nobody defines it again. */
+extern const char *gnu_get_libc_version(void) __attribute__((weak));
+
 #if defined(DLFO_STRUCT_HAS_EH_DBASE) /* dlfcn.h has struct dl_find_object */
 
 extern __typeof__(_dl_find_object) _dl_find_object __attribute__((weak));
@@ -65,3 +68,7 @@ bool hak_module_find(uintptr_t address, char *name, size_t size, uintptr_t *offs
 }
 
 #endif
+
+const void *hak_module_libc(void) {
+    return gnu_get_libc_version ? hak_module_at((uintptr_t)gnu_get_libc_version) : NULL;
+}

@@ -16,4 +16,7 @@ bool hak_module_find(uintptr_t address, char *name, size_t size, uintptr_t *offs
  * above. */
 const void *hak_module_at(uintptr_t address);
 
+/* That of glibc; NULL: this is another libc. */
+const void *hak_module_libc(void);
+
 #endif

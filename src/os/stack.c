@@ -19,8 +19,7 @@
 #define STACK_FRAMES_MAX 256u /* a deeper stack is not followed */
 #define STACK_LIBC_BASE  2u   /* functions of libc that a thread or a program starts with */
 
-/* The functions that say where libc and the dynamic linker are: nobody defines them again. */
-extern const char *gnu_get_libc_version(void) __attribute__((weak));
+/* Of the dynamic linker; nobody defines it again. */
 extern void *__tls_get_addr(void *index) __attribute__((weak));
 
 struct stack_modules {
@@ -33,7 +32,7 @@ static bool stack_is_libcs(const struct stack_modules *modules, const void *modu
 
 static bool stack_find_modules(struct stack_modules *modules) {
     modules->own = hak_module_at((uintptr_t)hak_stack_is_programs);
-    modules->libc = hak_module_at((uintptr_t)gnu_get_libc_version);
+    modules->libc = hak_module_libc();
     modules->loader = hak_module_at((uintptr_t)__tls_get_addr);
     return modules->own && modules->libc && modules->loader &&
            !stack_is_libcs(modules, modules->own);

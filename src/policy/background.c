@@ -106,6 +106,11 @@ static bool background_is_idle(struct background_pace *pace, uint64_t now_ms) {
     return pace->looked_ms && used < passed / BACKGROUND_IDLE_SHARE;
 }
 
+/* What can be given back, now or later. */
+static size_t background_left(void) {
+    return hak_purge_dirty() + hak_bigcache_bytes();
+}
+
 /* Gives back what is due.  False: there is nothing more to be done. */
 static bool background_look(struct background_pace *pace) {
     uint64_t now = hak_clock_ms();
@@ -113,7 +118,7 @@ static bool background_look(struct background_pace *pace) {
     if (delay < 0) return false;
     bool idle = background_is_idle(pace, now);
     hak_release_look(now, (uint32_t)(idle ? delay / 2 : delay), idle);
-    size_t left = hak_purge_dirty() + hak_bigcache_bytes();
+    size_t left = background_left();
     bool changed = left != pace->left || !pace->looked_ms;
     uint32_t first = background_first_pause(delay);
     pace->left = left;
@@ -234,7 +239,7 @@ static bool background_is_worth_it(void) {
     uint32_t noted = hak_purge_noted();
     uint32_t enough = atomic_load_explicit(&background_enough_at, memory_order_relaxed);
     if ((int32_t)(noted - enough) < 0) return false;
-    size_t need = background_need(), there = hak_purge_dirty() + hak_bigcache_bytes();
+    size_t need = background_need(), there = background_left();
     if (there >= need) return true;
     uint32_t units = (uint32_t)hak_min_size((need - there) >> HAK_UNIT_SHIFT, INT32_MAX);
     atomic_store_explicit(&background_enough_at, noted + units, memory_order_relaxed);

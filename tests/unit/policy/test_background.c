@@ -82,6 +82,15 @@ static void run_now(_Atomic uint32_t *word, uint32_t value, uint32_t ms) {
     if (body) body();
 }
 
+/* One is started, which runs when somebody waits for it. */
+static void start_for_later(void) {
+    begin();
+    litter(8);
+    to_run = fake_helper_started();
+    assert_non_null(to_run);
+    fake_helper_on_wait(run_now);
+}
+
 /* ---- Tests ----------------------------------------------------------------------------------- */
 
 static void test_idle_process(void **state) {
@@ -161,11 +170,7 @@ static void test_first_thread(void **state) {
 
 static void test_end(void **state) {
     (void)state;
-    begin();
-    litter(8);
-    to_run = fake_helper_started();
-    assert_non_null(to_run);
-    fake_helper_on_wait(run_now);
+    start_for_later();
     hak_background_end();
     assert_null(to_run);
     assert_int_equal(fake_helper_waked(), 1);
@@ -276,10 +281,7 @@ static void test_woken_by_a_thread_that_ends(void **state) {
 /* libc ends a process with its last thread. */
 static void test_not_the_last_thread(void **state) {
     (void)state;
-    begin();
-    litter(8);
-    to_run = fake_helper_started();
-    fake_helper_on_wait(run_now);
+    start_for_later();
     struct fake_thread *first = fake_thread_switch(&worker);
     hak_free(hak_malloc(16));
     fake_thread_switch(first);
