@@ -9,14 +9,14 @@
 #include "front/fast_path.h"
 #include "hakmem.h"
 #include "os/report.h"
+#include "preload/preload.h"
 
 #include <dlfcn.h>
 
 /* A C++ compiler declares them by itself; no C header does. */
 #pragma GCC diagnostic ignored "-Wmissing-prototypes"
 
-#define EXPORT __attribute__((visibility("default")))
-#define WEAK   __attribute__((weak))
+#define WEAK __attribute__((weak))
 
 typedef void (*cxx_handler)(void);
 

@@ -12,8 +12,6 @@
 #include <malloc.h>
 #include <stdlib.h>
 
-#define EXPORT __attribute__((visibility("default")))
-
 EXPORT void *malloc(size_t size) {
     return hak_fast_malloc(size);
 }

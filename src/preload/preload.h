@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Declarations for the names that libc's headers of this system may not have.
+ * How the names of libc and of the C++ runtime are exported, and declarations of those that libc's
+ * headers of this system may not have.
  */
 #ifndef HAK_PRELOAD_PRELOAD_H
 #define HAK_PRELOAD_PRELOAD_H
@@ -8,6 +9,9 @@
 #include <malloc.h>
 #include <stddef.h>
 #include <stdio.h>
+
+/* All other names stay inside the library. */
+#define EXPORT __attribute__((visibility("default")))
 
 void free_sized(void *block, size_t size);
 void free_aligned_sized(void *block, size_t alignment, size_t size);

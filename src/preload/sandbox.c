@@ -14,12 +14,11 @@
  */
 #include "os/syscall.h"
 #include "policy/background.h"
+#include "preload/preload.h"
 
 #include <errno.h>
 #include <stdarg.h>
 #include <sys/prctl.h>
-
-#define EXPORT __attribute__((visibility("default")))
 
 #ifndef SYS_landlock_restrict_self
 #define SYS_landlock_restrict_self 446
