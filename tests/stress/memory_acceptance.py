@@ -5,7 +5,9 @@
     memory_acceptance.py mixed|battle BENCH_FOLDER LIBRARY [BLOCKS]
 
 mixed   resident memory of `random_mixed 20000000 400 1`, with the working set live, after it was
-        freed, and at its maximum, is at most glibc's of the same run + 300 KiB.
+        freed, and at its maximum, is at most glibc's of the same run + 360 KiB: 190 of blocks and
+        tables, 110 of the library's own code and constants (which glibc's malloc shares with the
+        rest of libc), and what kernels map of libc's code around what it calls, 0 to 60.
 battle  the peak of BLOCKS blocks of 16 bytes is at most BLOCKS x 24 bytes x 1.03 + the empty
         process; after free and flush the process is at most 1 MiB larger than the empty one, and
         stays so.
@@ -26,7 +28,7 @@ import sys
 MIXED_PROCESSES = 20
 MIXED_SHORT_PROCESSES = 800
 BATTLE_PROCESSES = 15
-MIXED_SLACK_KIB = 300
+MIXED_SLACK_KIB = 360
 FLUSHED_SLACK_KIB = 1024
 PEAK_FACTOR = 1.03
 
