@@ -103,7 +103,8 @@ HAK_API void hak_tiny_magazine_flush(int class_idx);
 HAK_API void hak_tiny_magazine_flush_all(void);
 
 /* Flushes the magazines of this thread, of ended threads and of first-class heaps, and returns
- * every free page to the system.  Returns the number of bytes given back. */
+ * every free page to the system, also those between blocks in use.  Returns the number of bytes
+ * given back. */
 HAK_API size_t hak_collect(void);
 
 /* ---- First-class heaps ----------------------------------------------------------------------- */

@@ -117,9 +117,18 @@ void hak_tiny_magazine_flush_all(void) {
     heaps_flush(1, HAK_CLASSES);
 }
 
+static size_t heaps_thin(void) {
+    struct hak_tls *tls = &hak_tls;
+    if (tls->state != HAK_TLS_READY) return 0;
+    size_t bytes = hak_bin_thin_all(hak_heap_enter(tls), NULL);
+    hak_heap_leave(tls);
+    return bytes;
+}
+
 size_t hak_collect(void) {
     hak_tiny_magazine_flush_all();
-    return hak_release_all();
+    size_t thinned = heaps_thin();
+    return thinned + hak_release_all();
 }
 
 int hak_malloc_trim(size_t pad) {

@@ -21,10 +21,15 @@
 HAK_INLINE struct hak_heap *hak_open_hold(struct hak_tls *tls) {
     tls->state = HAK_TLS_BUSY;
     hak_order_stores();
-    return tls->heap; /* not before: a handler may have given the thread one */
+    struct hak_heap *heap = tls->heap; /* not before: a handler may have given the thread one */
+    atomic_store_explicit(&heap->held, 1, memory_order_relaxed);
+    hak_order_stores();
+    return heap;
 }
 
-HAK_INLINE void hak_open_let_go(struct hak_tls *tls) {
+HAK_INLINE void hak_open_let_go(struct hak_tls *tls, struct hak_heap *heap) {
+    /* release: pairs with the acquire of a visitor */
+    atomic_store_explicit(&heap->held, 0, memory_order_release);
     hak_order_stores();
     tls->state = HAK_TLS_READY;
 }
@@ -36,7 +41,8 @@ HAK_INLINE struct hak_block *hak_open_take_single(struct hak_heap *heap, unsigne
                                                   const void *site) {
     struct hak_block *block = hak_bin_find_single(heap, &class);
     if (!block || !hak_site_took_one_more(heap, hak_site_slab(block), class, site)) return NULL;
-    return hak_bin_pop(heap, class);
+    hak_bin_pop_found(heap, class, block);
+    return block;
 }
 
 /* A block from a magazine above the hot path's, of the heap of the thread, which is READY; or
@@ -50,7 +56,7 @@ HAK_INLINE struct hak_block *hak_open_take(struct hak_tls *tls, unsigned class, 
                                            : hak_bin_pop(heap, class);
         heap->slow_ops += block != NULL;
     }
-    hak_open_let_go(tls);
+    hak_open_let_go(tls, heap);
     return block;
 }
 
@@ -70,7 +76,7 @@ HAK_INLINE bool hak_open_put(struct hak_tls *tls, struct hak_block *block,
         hak_bin_try_push(bin, block, at.word);
         heap->slow_ops++;
     }
-    hak_open_let_go(tls);
+    hak_open_let_go(tls, heap);
     return put;
 }
 
@@ -100,7 +106,7 @@ HAK_INLINE bool hak_open_gather(struct hak_tls *tls, struct hak_block *block,
         hak_remote_gather(heap, box, block, hak_tag_class(tag));
         heap->slow_ops++;
     }
-    hak_open_let_go(tls);
+    hak_open_let_go(tls, heap);
     return gather;
 }
 

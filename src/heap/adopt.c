@@ -17,11 +17,6 @@
 /* Where the next raid looks first, so that raids go round.  atomic, relaxed. */
 static _Atomic uint32_t adopt_cursor;
 
-static void adopt_set_busy(struct hak_heap *heap, uint32_t busy) {
-    atomic_store_explicit(&heap->busy, busy, memory_order_relaxed);
-    hak_order_stores();
-}
-
 static bool adopt_is_parked(uint32_t id) {
     return hak_registry_is_parked(id, HAK_PARKED_THREAD) ||
            hak_registry_is_parked(id, HAK_PARKED_EMPTY);
@@ -29,20 +24,21 @@ static bool adopt_is_parked(uint32_t id) {
 
 /* Parks a claimed heap again, or an owned one for good. */
 static void adopt_release(struct hak_heap *heap) {
-    adopt_set_busy(heap, 0);
+    hak_heap_clear_busy(heap);
     hak_registry_park(heap->id, HAK_PARKED_THREAD);
 }
 
 /* Makes a heap that was claimed ready for work. */
 static struct hak_heap *adopt_claimed(struct hak_heap *heap) {
     if (!heap) return NULL;
-    adopt_set_busy(heap, 1);
+    atomic_store_explicit(&heap->busy, 1, memory_order_relaxed);
+    hak_order_stores();
     if (heap->torn) hak_adopt_repair(heap);
     return heap;
 }
 
 void hak_adopt_park(struct hak_heap *heap) {
-    adopt_set_busy(heap, 1);
+    hak_heap_set_busy(heap);
     hak_remote_drain(heap);
     hak_bin_retire(heap);
     hak_remote_send_all(heap);
@@ -52,7 +48,7 @@ void hak_adopt_park(struct hak_heap *heap) {
 
 struct hak_heap *hak_adopt_heap(void) {
     struct hak_heap *heap = adopt_claimed(hak_registry_claim_any(HAK_PARKED_THREAD, 0));
-    if (heap) adopt_set_busy(heap, 0);
+    if (heap) hak_heap_clear_busy(heap);
     return heap;
 }
 
@@ -108,7 +104,8 @@ void hak_adopt_idle(void) {
     adopt_release(heap);
 }
 
-void hak_adopt_collect(void) {
+size_t hak_adopt_collect(void) {
+    size_t bytes = 0;
     if (hak_tls.state != HAK_TLS_BUSY) hak_adopt_after_fork(); /* see heap/locked.c */
     uint32_t count = hak_registry_count();
     for (uint32_t id = 1; id <= count; id++) {
@@ -118,8 +115,10 @@ void hak_adopt_collect(void) {
         }
         hak_bin_clear_all(heap);
         hak_remote_send_all(heap);
+        bytes += hak_bin_thin_all(heap, NULL);
         adopt_release(heap);
     }
+    return bytes;
 }
 
 /* ---- Fork ------------------------------------------------------------------------------------ */
@@ -174,7 +173,9 @@ static void adopt_judge(uint32_t count) {
     for (uint32_t id = 1; id <= count; id++) {
         struct hak_heap *heap = hak_registry_get(id); /* NULL: it was just being entered */
         if (!adopt_is_orphan(heap)) continue;
-        heap->torn = atomic_load_explicit(&heap->busy, memory_order_relaxed) != 0;
+        heap->torn = atomic_load_explicit(&heap->busy, memory_order_relaxed) ||
+                     atomic_load_explicit(&heap->visitor, memory_order_relaxed);
+        atomic_store_explicit(&heap->held, 0, memory_order_relaxed);
         /* a thread of this process may get the same address */
         atomic_store_explicit(&heap->thread, 0, memory_order_relaxed);
         torn |= heap->torn;
@@ -189,7 +190,7 @@ static void adopt_unlock(struct hak_heap *heap) {
         return;
     }
     if (atomic_load_explicit(&heap->busy, memory_order_relaxed)) hak_adopt_repair(heap);
-    adopt_set_busy(heap, 0);
+    hak_heap_clear_busy(heap);
     hak_lock_release(&heap->lock);
 }
 
@@ -226,7 +227,15 @@ static void adopt_repair_slab(struct hak_heap *owner, struct hak_slab *slab) {
 }
 
 void hak_adopt_repair(struct hak_heap *heap) {
-    adopt_set_busy(heap, 1); /* a second fork must find it torn again */
+    /* a second fork must find it torn again */
+    atomic_store_explicit(&heap->busy, 1, memory_order_relaxed);
+    hak_order_stores();
+    atomic_store_explicit(&heap->visitor, 0, memory_order_relaxed);
     hak_heap_reset(heap);
+    adopt_visit(heap, adopt_repair_slab);
+}
+
+void hak_adopt_relist(struct hak_heap *heap) {
+    hak_heap_reset_lists(heap);
     adopt_visit(heap, adopt_repair_slab);
 }

@@ -34,13 +34,17 @@ void hak_adopt_relieve(struct hak_heap *heap, struct hak_heap *to);
 /* Works off some of what waits in one parked heap; a call after every so often goes round all. */
 void hak_adopt_idle(void);
 
-/* Drains and flushes all parked heaps: for hak_collect. */
-void hak_adopt_collect(void);
+/* Drains and flushes all parked heaps, and thins their slabs: for hak_collect.  Returns the bytes
+ * that this has given back. */
+size_t hak_adopt_collect(void);
 
 /* If the process was forked since the last call: parks the heaps of the threads that are gone. */
 void hak_adopt_after_fork(void);
 
 /* Makes a torn heap whole.  The caller has it. */
 void hak_adopt_repair(struct hak_heap *heap);
+
+/* Makes the lists of its slabs anew, and counts what is free in them; what is in its bins stays. */
+void hak_adopt_relist(struct hak_heap *heap);
 
 #endif

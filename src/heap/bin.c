@@ -11,6 +11,7 @@
 #include "heap/remote.h"
 #include "heap/slots.h"
 #include "os/report.h"
+#include "slab/thin.h"
 
 #include <string.h>
 
@@ -233,6 +234,18 @@ void hak_bin_clear(struct hak_heap *heap, unsigned class) {
 
 void hak_bin_clear_all(struct hak_heap *heap) {
     for (unsigned class = 1; class <= HAK_CLASSES; class ++) hak_bin_clear(heap, class);
+}
+
+size_t hak_bin_thin_all(struct hak_heap *heap, const _Atomic uint32_t *stop) {
+    size_t bytes = 0;
+    for (unsigned class = 1; class <= HAK_SHARED_CLASSES; class ++) {
+        struct hak_slab *slab = heap->cold[class].partial;
+        for (; slab; slab = slab->next) {
+            if (stop && atomic_load_explicit(stop, memory_order_relaxed)) return bytes;
+            bytes += hak_slab_thin(slab);
+        }
+    }
+    return bytes;
 }
 
 void hak_bin_retire(struct hak_heap *heap) {

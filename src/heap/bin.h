@@ -2,7 +2,8 @@
  *
  * Refill and flush: batches of blocks between a heap's bins and its slabs.
  *
- * All of this is for the owner of the heap, inside its slow path (H5).
+ * All of this is for the owner of the heap, inside its slow path (H5); what returns blocks also for
+ * a visitor (H8).
  *
  * A refill first has blocks that other threads have freed come home, and then asks, in this order:
  * free blocks of the heap's slabs; the untouched end of a slab; slabs of ended threads; a new slab.
@@ -44,6 +45,10 @@ void hak_bin_retire(struct hak_heap *heap);
 /* Gives back the empty slab that is kept for a class, if there is one. */
 void hak_bin_drop_kept(struct hak_heap *heap, unsigned class);
 
+/* Purges pages inside of the heap's slabs (slab/thin.h), until `*stop` is not zero (NULL: all).
+ * Returns the bytes given back. */
+size_t hak_bin_thin_all(struct hak_heap *heap, const _Atomic uint32_t *stop);
+
 /* Returns free blocks of this heap to their slabs, and emptied slabs to the superslabs. */
 void hak_bin_return_all(struct hak_heap *heap, const struct hak_slot *slot, unsigned count);
 void hak_bin_return(struct hak_heap *heap, struct hak_block *block);
@@ -57,7 +62,7 @@ void hak_bin_report_twice(unsigned class, const struct hak_block *block) HAK_COL
 /* Pops a block in fast mode; NULL: the bin is empty. */
 HAK_INLINE struct hak_block *hak_bin_pop_fast(struct hak_bin *bin) {
     struct hak_slot *top = bin->top;
-    struct hak_block *block = top->block;
+    struct hak_block *block = __atomic_load_n(&top->block, __ATOMIC_RELAXED); /* once: H8 */
     if (block) bin->top = top - 1;
     return block;
 }
@@ -65,7 +70,7 @@ HAK_INLINE struct hak_block *hak_bin_pop_fast(struct hak_bin *bin) {
 /* The same in checked mode: the block is marked as in use. */
 HAK_INLINE struct hak_block *hak_bin_pop_checked(struct hak_bin *bin) {
     struct hak_slot *top = bin->top;
-    struct hak_block *block = top->block;
+    struct hak_block *block = __atomic_load_n(&top->block, __ATOMIC_RELAXED); /* once: H8 */
     if (hak_unlikely(!block)) return NULL;
     bin->top = top - 1;
     hak_order_stores(); /* H7 */
@@ -87,6 +92,15 @@ HAK_INLINE struct hak_block *hak_bin_find_single(const struct hak_heap *heap, un
     for (unsigned larger = 1; !block && larger <= 2 && *class < HAK_CLASSES; larger++)
         block = heap->bin[++*class].top->block;
     return block;
+}
+
+/* Takes it, as hak_bin_pop would.  It is not looked for again: a visitor that has closed the slot
+ * since leaves the block to a caller who holds the heap (heap/visit.h). */
+HAK_INLINE void hak_bin_pop_found(struct hak_heap *heap, unsigned class, struct hak_block *block) {
+    struct hak_slot *top = heap->bin[class].top;
+    heap->bin[class].top = top - 1;
+    hak_order_stores(); /* H7 */
+    if (heap->mark) hak_used_flip((struct hak_used_bit){top->used, hak_used_bit_of(block)});
 }
 
 /* Pushes a block that is not in use.  `used` as in struct hak_slot.  False: the bin is full. */

@@ -23,11 +23,9 @@ uint32_t hak_heap_first_capacity(unsigned class) {
     return HAK_STRESS || !blocks ? 1 : (uint32_t)blocks;
 }
 
-static void heap_reset_class(struct hak_heap *heap, unsigned class) {
+static void heap_reset_bin(struct hak_heap *heap, unsigned class) {
     size_t blocks = hak_heap_first_capacity(class);
     struct hak_bin_cold *cold = &heap->cold[class];
-    cold->partial = cold->kept = NULL;
-    cold->slabs = 0;
     size_t room = hak_slots_room(cold->base, blocks);
     cold->capacity = (uint16_t)(room ? room : blocks);
     cold->floor = 0;
@@ -35,12 +33,20 @@ static void heap_reset_class(struct hak_heap *heap, unsigned class) {
     heap->bin[class].limit = cold->base + room;
 }
 
+void hak_heap_reset_lists(struct hak_heap *heap) {
+    for (unsigned class = 1; class <= HAK_CLASSES; class ++) {
+        heap->cold[class].partial = heap->cold[class].kept = NULL;
+        heap->cold[class].slabs = 0;
+    }
+    heap->full = NULL;
+}
+
 void hak_heap_reset(struct hak_heap *heap) {
-    for (unsigned class = 1; class <= HAK_CLASSES; class ++) heap_reset_class(heap, class);
+    hak_heap_reset_lists(heap);
     for (unsigned i = 0; i < HAK_OUTBOXES; i++) heap->outbox[i].owner = 0;
     heap->pending = 0;
     atomic_store_explicit(&heap->inbox_bytes, 0, memory_order_relaxed);
-    heap->full = NULL;
+    for (unsigned class = 1; class <= HAK_CLASSES; class ++) heap_reset_bin(heap, class);
     heap->huge = NULL;
     heap->torn = false;
 }

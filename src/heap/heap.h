@@ -14,14 +14,17 @@
  *       or to the thread that claimed it.
  *   H5  `busy` is set while anyone is inside a slow path of the heap; then the thread-local words
  *       are closed (hak_tls_close).  Gathering (hak_remote_gather), and hits in magazines above the
- *       hot path's, only make the state BUSY.
+ *       hot path's, only make the state BUSY, and set `held`.
+ *   H8  While `visitor` is set the owner is inside no slow path, and waits before the next one: the
+ *       visitor works on what only slow paths use (heap/visit.h).
  *   H7  Magazines are valid at every instant: a slot is stored before the top reaches it.
  *
  * Concurrency: every field belongs to the owner unless it says otherwise.
  *
  * Not here: refill and flush (heap/bin.h), how large magazines are (heap/magazine.h), looks at them
  * (heap/idle.h), their arrays (heap/slots.h), sending and draining (heap/remote.h), change of owner
- * (heap/adopt.h), the table of heaps (heap/registry.h), threads (heap/thread_heap.h).
+ * (heap/adopt.h), work for a thread that sleeps (heap/visit.h), the table of heaps
+ * (heap/registry.h), threads (heap/thread_heap.h).
  */
 #ifndef HAK_HEAP_HEAP_H
 #define HAK_HEAP_HEAP_H
@@ -69,7 +72,7 @@ struct hak_bin_cold {
     struct hak_slot *base;    /* of the magazine */
     uint64_t refills, flushes;
     uint16_t capacity;      /* of the magazine, in blocks */
-    uint16_t floor;         /* slots above the base that hold nothing any more */
+    uint16_t floor;         /* slots above the base that hold nothing any more; relaxed: H8 */
     uint32_t trace;         /* of its use, when the heap last needed a new slab: heap/idle.c */
     uint32_t slabs;         /* that the heap owns */
     uint8_t was_flushed;    /* since the last refill */
@@ -82,7 +85,7 @@ struct hak_bin_cold {
 
 /* Blocks of one other heap, gathered to be sent. */
 struct hak_outbox {
-    uint32_t owner; /* its id; 0: empty */
+    uint32_t owner; /* its id; 0: empty.  relaxed: a visitor closes it (H8) */
     uint32_t count, bytes;
     struct hak_heap *to;
     struct hak_parcel *parcel; /* NULL: they are chained, as in an inbox */
@@ -95,6 +98,13 @@ struct hak_outbox {
 struct hak_heap_counts {
     uint64_t refill_inbox, refill_slab, refill_carve, refill_adopted, refill_fresh, refill_failed;
     uint64_t flushed, remote_sent, remote_batches, remote_drained, forwarded, free_null;
+};
+
+/* What the visitor keeps of a heap (heap/visit.h). */
+struct hak_quiet {
+    uint32_t ops; /* slow_ops, when that was seen to have changed ... */
+    uint32_t ms;  /* ... and when (low 32 bits); 0: not yet */
+    uint8_t done; /* what has been given back since */
 };
 
 struct hak_heap {
@@ -111,20 +121,24 @@ struct hak_heap {
     /* class << 1 by (size + 15) / 16, for sizes up to HAK_SMALL_MAX */
     uint8_t class_words[HAK_SMALL_MAX / 16 + 1];
 
-    /* atomic, relaxed: H5; read in forked children, and by the next holder of the lock */
+    /* atomic: H5; read in forked children, by the next holder of the lock, and by a visitor */
     _Alignas(HAK_CACHE_LINE) _Atomic uint32_t busy;
+    _Atomic uint32_t held; /* atomic: H5; the visitor reads it */
+    /* atomic: the process (hak_fork_generation) whose visitor is at work; 0: none is.  H8 */
+    _Atomic uint32_t visitor;
     uint32_t slow_ops;      /* slow paths entered, blocks gathered: when to look at the clock */
     uint32_t idle_class;    /* the last class that was looked at for an idle magazine ... */
     uint32_t idle_ms;       /* ... and when (low 32 bits) */
     uint32_t reclaim_class; /* the same when the heap last needed a new slab */
     uintptr_t pending;      /* a chain taken from the inbox, not yet worked off */
-    /* atomic, relaxed: the owner's thread pointer.  heap/thread_heap.c looks at it from any thread,
-     * for that thread's own. */
+    /* atomic: the owner's thread pointer; 0: it has none.  heap/thread_heap.c looks at it from any
+     * thread, for that thread's own; a visitor, whether there is one. */
     _Atomic uintptr_t thread;
     /* atomic, relaxed: hak_fork_generation() of the process in which it was made, attached or
      * claimed last; in another one its thread is gone.  heap/adopt.c reads it. */
     _Atomic uint32_t process;
     bool torn; /* was busy in another thread when this process was forked */
+    struct hak_quiet quiet;
     struct hak_outbox outbox[HAK_OUTBOXES];
     struct hak_parcel *parcels; /* its own empty ones: heap/parcel.h */
     uint32_t parcels_made;
@@ -188,17 +202,33 @@ HAK_INLINE void hak_tls_close(struct hak_tls *tls, enum hak_tls_state state) {
     tls->tag = 0;
 }
 
+/* Waits until nobody visits the heap; the caller has said that it is busy.  heap/visit.c */
+void hak_heap_await(struct hak_heap *heap) HAK_COLD;
+
+/* Says that the owner begins to work on the heap, and lets a visitor end.  No fence: the visitor's
+ * barrier (os/barrier.h) makes one of the two see the other. */
+HAK_INLINE void hak_heap_set_busy(struct hak_heap *heap) {
+    atomic_store_explicit(&heap->busy, 1, memory_order_relaxed);
+    hak_order_stores();
+    /* acquire: pairs with the visitor's end */
+    if (hak_unlikely(atomic_load_explicit(&heap->visitor, memory_order_acquire)))
+        hak_heap_await(heap);
+}
+
+/* release: pairs with the acquire of a visitor */
+HAK_INLINE void hak_heap_clear_busy(struct hak_heap *heap) {
+    atomic_store_explicit(&heap->busy, 0, memory_order_release);
+}
+
 /* Enters and leaves the slow path of the calling thread's heap, which is READY (H5). */
 HAK_INLINE struct hak_heap *hak_heap_enter(struct hak_tls *tls) {
     hak_tls_close(tls, HAK_TLS_BUSY);
-    atomic_store_explicit(&tls->heap->busy, 1, memory_order_relaxed);
-    hak_order_stores();
+    hak_heap_set_busy(tls->heap);
     return tls->heap;
 }
 
 HAK_INLINE void hak_heap_leave(struct hak_tls *tls) {
-    hak_order_stores();
-    atomic_store_explicit(&tls->heap->busy, 0, memory_order_relaxed);
+    hak_heap_clear_busy(tls->heap);
     hak_tls_open(tls, tls->heap);
 }
 
@@ -210,7 +240,8 @@ HAK_INLINE struct hak_bin *hak_heap_bin_at(struct hak_heap *heap, size_t class_w
 /* The number of blocks in a bin. */
 HAK_INLINE uint32_t hak_heap_bin_count(const struct hak_heap *heap, unsigned class) {
     const struct hak_bin_cold *cold = &heap->cold[class];
-    return (uint32_t)(heap->bin[class].top - cold->base) - cold->floor;
+    return (uint32_t)(heap->bin[class].top - cold->base) -
+           __atomic_load_n(&cold->floor, __ATOMIC_RELAXED);
 }
 
 /* A new heap, entered in the registry, owned by the caller; NULL: no memory. */
@@ -218,6 +249,9 @@ struct hak_heap *hak_heap_make(enum hak_heap_kind kind);
 
 /* Forgets all blocks and slabs, as in a new heap: they are elsewhere, or lost. */
 void hak_heap_reset(struct hak_heap *heap);
+
+/* Forgets the lists of slabs. */
+void hak_heap_reset_lists(struct hak_heap *heap);
 
 /* The capacity of a magazine that nothing is known about. */
 uint32_t hak_heap_first_capacity(unsigned class);

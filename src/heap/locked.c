@@ -103,16 +103,19 @@ void hak_locked_idle(void) {
     atomic_store_explicit(&cursor, id, memory_order_relaxed);
 }
 
-void hak_locked_collect(void) {
+size_t hak_locked_collect(void) {
     uint32_t count = hak_registry_count();
+    size_t bytes = 0;
     for (uint32_t id = 1; id <= count; id++) {
         struct hak_heap *heap = hak_registry_get(id);
         if (!heap || heap->kind != HAK_HEAP_LOCKED || !locked_try(heap)) continue;
         while (hak_remote_drain(heap)) {
         }
         hak_bin_clear_all(heap);
+        bytes += hak_bin_thin_all(heap, NULL);
         locked_end(heap);
     }
+    return bytes;
 }
 
 /* ---- First-class heaps ----------------------------------------------------------------------- */

@@ -23,10 +23,11 @@ struct hak_block *hak_fallback_take(unsigned class, bool *zeroed);
 
 /* What was freed to heaps of both kinds waits in their inboxes until somebody allocates there, or
  * one of these works it off: some of it if much waits; some of it in a few heaps, a call after
- * every so often goes round all; all of it. */
+ * every so often goes round all; all of it, and thins their slabs, and says how many bytes that has
+ * given back. */
 void hak_locked_relieve(struct hak_heap *heap);
 void hak_locked_idle(void);
-void hak_locked_collect(void);
+size_t hak_locked_collect(void);
 
 /* First-class heaps.  Blocks up to HAK_LARGE_MAX by class; huge ones are only kept in the heap's
  * list. */

@@ -44,7 +44,7 @@ static bool remote_is_last(const struct hak_block *last, uintptr_t mark) {
 }
 
 /* Sends what has been gathered. */
-static void remote_send(struct hak_heap *heap, struct hak_outbox *box) {
+void hak_remote_send(struct hak_heap *heap, struct hak_outbox *box) {
     struct hak_heap *to = box->to;
     struct hak_parcel *parcel = box->parcel;
     box->owner = 0;
@@ -79,7 +79,7 @@ static bool remote_start(struct hak_heap *heap, struct hak_outbox *box, uint32_t
     struct hak_heap *to = hak_registry_get(owner);
     /* A first-class heap may be destroyed, and its memory reused, while a block waits here. */
     if (to->kind != HAK_HEAP_THREAD) return false;
-    if (box->owner) remote_send(heap, box);
+    if (box->owner) hak_remote_send(heap, box);
     *box = (struct hak_outbox){.owner = owner, .to = to, .parcel = hak_parcel_take(heap)};
     return true;
 }
@@ -87,7 +87,9 @@ static bool remote_start(struct hak_heap *heap, struct hak_outbox *box, uint32_t
 void hak_remote_free(struct hak_heap *heap, struct hak_block *block, uint32_t tag) {
     uint32_t owner = hak_tag_owner(tag);
     struct hak_outbox *box = &heap->outbox[owner % HAK_OUTBOXES];
-    if (hak_unlikely(box->owner != owner) && !remote_start(heap, box, owner)) {
+    /* What a visitor has closed stays so, and the owner gathers in what is open (H8). */
+    bool visited = atomic_load_explicit(&heap->visitor, memory_order_relaxed);
+    if (hak_unlikely(visited || (box->owner != owner && !remote_start(heap, box, owner)))) {
         hak_remote_free_now(block, tag);
         heap->counts.remote_sent++;
         heap->counts.remote_batches++;
@@ -96,12 +98,12 @@ void hak_remote_free(struct hak_heap *heap, struct hak_block *block, uint32_t ta
     }
     bool send = !hak_remote_has_room(box, hak_tag_class(tag));
     hak_remote_gather(heap, box, block, hak_tag_class(tag));
-    if (send) remote_send(heap, box);
+    if (send) hak_remote_send(heap, box);
 }
 
 void hak_remote_send_all(struct hak_heap *heap) {
     for (unsigned i = 0; i < HAK_OUTBOXES; i++) {
-        if (heap->outbox[i].owner) remote_send(heap, &heap->outbox[i]);
+        if (heap->outbox[i].owner) hak_remote_send(heap, &heap->outbox[i]);
     }
 }
 

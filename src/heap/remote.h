@@ -33,7 +33,7 @@ void hak_remote_free(struct hak_heap *heap, struct hak_block *block, uint32_t ta
 /* The outbox in which blocks of this owner are being gathered, or NULL. */
 HAK_INLINE struct hak_outbox *hak_remote_outbox(struct hak_heap *heap, uint32_t owner) {
     struct hak_outbox *box = &heap->outbox[owner % HAK_OUTBOXES];
-    return owner && box->owner == owner ? box : NULL;
+    return owner && __atomic_load_n(&box->owner, __ATOMIC_RELAXED) == owner ? box : NULL;
 }
 
 /* A link of a chain in an inbox is the address of a block, or of a parcel and this added. */
@@ -77,6 +77,9 @@ void hak_remote_free_now(struct hak_block *block, uint32_t tag);
 
 /* Sends everything in the outboxes. */
 void hak_remote_send_all(struct hak_heap *heap);
+
+/* Sends what is in one that is not empty, or was not until it was closed (heap/visit.c). */
+void hak_remote_send(struct hak_heap *heap, struct hak_outbox *box);
 
 /* Takes up to 64 blocks from the inbox to their slabs: there a refill finds those of its class, the
  * lowest first.  False: there were none. */

@@ -56,7 +56,8 @@ bool hak_thread_heap_attach(struct hak_tls *tls) {
         struct hak_heap *heap = thread_heap_find();
         if (!heap) return false;
         bool again = atomic_load_explicit(&heap->thread, memory_order_relaxed) == hak_thread_self();
-        atomic_store_explicit(&heap->thread, hak_thread_self(), memory_order_relaxed);
+        /* release: pairs with the acquire of a visitor, for which it begins to have an owner */
+        atomic_store_explicit(&heap->thread, hak_thread_self(), memory_order_release);
         struct hak_heap *none = NULL;
         /* One step, as a signal handler sees it: a handler that came between has attached a heap;
          * or this one, if it was found by the thread pointer. */

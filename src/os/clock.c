@@ -18,8 +18,13 @@ uint64_t hak_clock_ns(void) {
     return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
-uint64_t hak_clock_cpu_ns(void) {
+static uint64_t clock_cpu_ns(clockid_t whose) {
     struct timespec used = {0, 0};
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+    clock_gettime(whose, &used);
     return (uint64_t)used.tv_sec * 1000000000 + (uint64_t)used.tv_nsec;
+}
+
+uint64_t hak_clock_others_cpu_ns(void) {
+    uint64_t all = clock_cpu_ns(CLOCK_PROCESS_CPUTIME_ID);
+    return all - clock_cpu_ns(CLOCK_THREAD_CPUTIME_ID);
 }

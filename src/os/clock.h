@@ -14,7 +14,8 @@ uint64_t hak_clock_ms(void);
 /* Nanoseconds of CLOCK_MONOTONIC, for measuring. */
 uint64_t hak_clock_ns(void);
 
-/* Nanoseconds of processor time that all threads of the process have used. */
-uint64_t hak_clock_cpu_ns(void);
+/* Nanoseconds of processor time that the process has used, but for the calling thread.  To within a
+ * microsecond: may be a little less than a moment ago. */
+uint64_t hak_clock_others_cpu_ns(void);
 
 #endif

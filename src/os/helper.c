@@ -13,10 +13,14 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 
 /* A stack has room for the program's thread-local data, too, which may be large. */
 #define HELPER_STACK_MIN ((size_t)128 << 10)
 #define HELPER_STACK_MAX ((size_t)128 << 20)
+
+/* As many processors as a mask has room for; with more, the kernel refuses. */
+#define HELPER_PROCESSORS 8192u
 
 /* Of glibc since 2.32. */
 extern char __libc_single_threaded __attribute__((weak));
@@ -44,12 +48,24 @@ bool hak_helper_would_be_second(void) {
     return &__libc_single_threaded && __libc_single_threaded;
 }
 
-/* Who starts it may have a real-time priority, which is not meant for this. */
+/* Who starts it may have a priority, or be bound to processors, that are not meant for this: it
+ * runs as the process's first thread does, at ordinary priority. */
 static void helper_be_ordinary(void) {
     const struct sched_param none = {0};
-    long policy = hak_syscall1(SYS_sched_getscheduler, 0);
-    if (policy == SCHED_FIFO || policy == SCHED_RR)
+    long process = hak_syscall0(SYS_getpid);
+    unsigned long processors[HELPER_PROCESSORS / (8 * sizeof(long))];
+    if (hak_syscall1(SYS_sched_getscheduler, 0) != SCHED_OTHER)
         hak_syscall3(SYS_sched_setscheduler, 0, SCHED_OTHER, (long)&none);
+    long bytes = hak_syscall3(SYS_sched_getaffinity, process, sizeof processors, (long)processors);
+    if (bytes > 0) hak_syscall3(SYS_sched_setaffinity, 0, bytes, (long)processors);
+    long nice = hak_syscall2(SYS_getpriority, PRIO_PROCESS, process); /* 20 - what libc says */
+    if (nice > 0) hak_syscall3(SYS_setpriority, PRIO_PROCESS, 0, 20 - nice);
+}
+
+bool hak_helper_is_ordinary(void) {
+    long own = hak_syscall2(SYS_getpriority, PRIO_PROCESS, 0);
+    long first = hak_syscall2(SYS_getpriority, PRIO_PROCESS, hak_syscall0(SYS_getpid));
+    return hak_syscall1(SYS_sched_getscheduler, 0) == SCHED_OTHER && own >= first;
 }
 
 static void *helper_main(void *body) {

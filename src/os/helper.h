@@ -25,6 +25,10 @@ bool hak_helper_is_plain(void);
  * os/stack.h.  Keeps errno. */
 bool hak_helper_start(void (*body)(void));
 
+/* For the thread itself: is it scheduled as the process's first thread is, at least?  If not, no
+ * other thread should wait for it. */
+bool hak_helper_is_ordinary(void);
+
 /* Has the process no thread but this one, as far as libc knows?  (Where libc does not tell: no.) */
 bool hak_helper_would_be_second(void);
 

@@ -95,6 +95,10 @@ void hak_fork_arm(void) {
     if (!wiped) pthread_atfork(NULL, NULL, fork_in_child);
 }
 
+bool hak_fork_is_certain(void) {
+    return atomic_load_explicit(&fork_state, memory_order_acquire) != fork_plain_state;
+}
+
 bool hak_fork_pending(void) {
     _Atomic unsigned *state = atomic_load_explicit(&fork_state, memory_order_acquire);
     return state && atomic_load_explicit(state, memory_order_relaxed) == FORK_NEW;

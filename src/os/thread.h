@@ -31,6 +31,9 @@ bool hak_fork_pending(void);
 bool hak_fork_begin(void);
 void hak_fork_done(void);
 
+/* Is every fork noticed, also _Fork and clone without CLONE_VM? */
+bool hak_fork_is_certain(void);
+
 /* A number that tells this process from all those that it was forked from.  0: before
  * hak_fork_arm. */
 uint32_t hak_fork_generation(void);

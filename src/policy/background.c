@@ -11,7 +11,9 @@
 #include "base/counter.h"
 #include "config/option.h"
 #include "heap/thread_heap.h"
+#include "heap/visit.h"
 #include "large/bigcache.h"
+#include "os/barrier.h"
 #include "os/clock.h"
 #include "os/helper.h"
 #include "os/stack.h"
@@ -37,6 +39,13 @@
 
 /* A process that uses less than this share of a processor is idle. */
 #define BACKGROUND_IDLE_SHARE 32u
+
+/* In an idle process magazines are emptied after this share of the time for which pages are kept:
+ * they can be purged when that is over. */
+#define BACKGROUND_EMPTY_SHARE 8u
+
+/* For so long, at least, a thread is in no slow path before something is taken from it. */
+#define BACKGROUND_QUIET_MS_MIN (HAK_STRESS ? 0u : 100u)
 
 enum background_state {
     BACKGROUND_NONE,
@@ -98,10 +107,11 @@ static uint32_t background_first_pause(int64_t delay_ms) {
     return pause < BACKGROUND_LOOK_MS_MAX ? (uint32_t)pause : BACKGROUND_LOOK_MS_MAX;
 }
 
-/* Has the process been idle since the last look? */
+/* Has the process been idle since the last look?  (What this thread does itself says nothing.) */
 static bool background_is_idle(struct background_pace *pace, uint64_t now_ms) {
-    uint64_t cpu_ns = hak_clock_cpu_ns(), used = cpu_ns - pace->cpu_ns;
-    uint64_t passed = (now_ms - pace->looked_ms) * 1000000;
+    uint64_t cpu_ns = hak_clock_others_cpu_ns();
+    int64_t used = (int64_t)(cpu_ns - pace->cpu_ns);
+    int64_t passed = (int64_t)(now_ms - pace->looked_ms) * 1000000;
     pace->cpu_ns = cpu_ns;
     return pace->looked_ms && used < passed / BACKGROUND_IDLE_SHARE;
 }
@@ -111,13 +121,24 @@ static size_t background_left(void) {
     return hak_purge_dirty() + hak_bigcache_bytes();
 }
 
+/* Works for the heaps of threads that sleep.  True: others may come to sleep. */
+static bool background_visit(uint64_t now_ms, uint32_t age_ms, bool idle) {
+    size_t empty_ms = idle ? age_ms / BACKGROUND_EMPTY_SHARE : age_ms, thin_ms = age_ms;
+    if (HAK_STRESS) empty_ms = thin_ms = 0;
+    return hak_visit_quiet((uint32_t)now_ms,
+                           (uint32_t)hak_max_size(empty_ms, BACKGROUND_QUIET_MS_MIN),
+                           (uint32_t)hak_max_size(thin_ms, BACKGROUND_QUIET_MS_MIN));
+}
+
 /* Gives back what is due.  False: there is nothing more to be done. */
 static bool background_look(struct background_pace *pace) {
     uint64_t now = hak_clock_ms();
     int64_t delay = hak_option_int(HAK_OPTION_PURGE_DELAY_MS);
     if (delay < 0) return false;
     bool idle = background_is_idle(pace, now);
-    hak_release_look(now, (uint32_t)(idle ? delay / 2 : delay), idle);
+    uint32_t age = (uint32_t)(idle ? delay / 2 : delay);
+    bool more = background_visit(now, age, idle);
+    hak_release_look(now, age, idle);
     size_t left = background_left();
     bool changed = left != pace->left || !pace->looked_ms;
     uint32_t first = background_first_pause(delay);
@@ -130,7 +151,7 @@ static bool background_look(struct background_pace *pace) {
                pace->pause_ms < BACKGROUND_LOOK_MS_MAX) {
         pace->pause_ms *= 2;
     }
-    return left && now - pace->changed_ms < BACKGROUND_PATIENCE_MS + (uint64_t)delay;
+    return more || (left && now - pace->changed_ms < BACKGROUND_PATIENCE_MS + (uint64_t)delay);
 }
 
 /* Waits for the next look; or, if there is nothing to do, for pressure. */
@@ -159,6 +180,7 @@ static bool background_goes_on(void) {
 static void background_run(void) {
     struct background_pace pace = {
         .pause_ms = background_first_pause(hak_option_int(HAK_OPTION_PURGE_DELAY_MS))};
+    if (hak_helper_is_ordinary()) hak_barrier_begin(); /* without, it visits no heap */
     bool work = true;
     while (background_goes_on()) {
         background_wait(&pace, work);
@@ -266,6 +288,7 @@ void hak_background_press(void) {
 }
 
 void hak_background_remind(uint64_t now_ms) {
+    if (background_state_of(background_load()) == BACKGROUND_ASLEEP) hak_purge_press();
     if (atomic_load_explicit(&background_missed, memory_order_relaxed) &&
         now_ms >= atomic_load_explicit(&background_retry_at, memory_order_relaxed)) {
         atomic_store_explicit(&background_missed, false, memory_order_relaxed);

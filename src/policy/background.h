@@ -4,8 +4,10 @@
  * one a process.
  *
  *   none       at first; and in a forked child, until it needs one itself
- *   awake      looks several times in a purge delay: heaps without a thread, the cache, free units
- *   asleep     nothing is free, or what is left stays as it is; until there is pressure
+ *   awake      looks several times in a purge delay: heaps without a thread, and of threads that
+ *              sleep (heap/visit.h), the cache, free units
+ *   asleep     all threads are, and nothing is free, or what is left stays as it is; until there is
+ *              pressure, or somebody at work
  *
  * It is started where enough memory is free and dirty, by a thread that holds no lock of libc's
  * (os/stack.h), in a process that may have threads (os/helper.h).  Enough is more in a program of
@@ -13,7 +15,8 @@
  * (policy/release.h) has to do.
  *
  * An idle process, in which next to no processor time was used since the last look, gives back
- * after half of the delay what others do after all of it.
+ * after half of the delay what others do after all of it; and its threads' magazines are emptied
+ * after an eighth of that.
  *
  * Concurrency: callable from any thread, not from inside a heap.
  */
@@ -31,7 +34,8 @@ HAK_INLINE void hak_background_check(void) {
         hak_background_press();
 }
 
-/* To be called now and then: presses again if that came too soon after an attempt. */
+/* To be called now and then by a thread that is at work: presses again if that came too soon after
+ * an attempt, or if the background thread sleeps: it looks on until the others do. */
 void hak_background_remind(uint64_t now_ms);
 
 /* When the process starts: with the option `on` the thread does, too. */

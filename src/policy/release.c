@@ -67,8 +67,7 @@ void hak_release_look(uint64_t now_ms, uint32_t age_ms, bool idle) {
 }
 
 size_t hak_release_all(void) {
-    hak_adopt_collect();
-    hak_locked_collect();
+    size_t thinned = hak_adopt_collect() + hak_locked_collect();
     hak_cached_collect();
-    return hak_purge_all();
+    return thinned + hak_purge_all();
 }

@@ -39,7 +39,7 @@ struct hak_slab *hak_slab_new(uint32_t owner, unsigned class) {
     slab->hint = 0;
     slab->units = (uint8_t)info->units;
     slab->back = 0;
-    slab->listed = false;
+    slab->listed = slab->thin = false;
     slab->clean = !dirty;
     slab->populated = 0;
     slab_set_back(slab, 1, info->units);
@@ -55,6 +55,11 @@ struct hak_slab *hak_slab_new(uint32_t owner, unsigned class) {
 /* Up to which offset pages were made resident ahead. */
 static size_t slab_populated(const struct hak_slab *slab) {
     return (size_t)slab->populated * HAK_PAGE_BYTES_MIN;
+}
+
+size_t hak_slab_touched(const struct hak_slab *slab) {
+    size_t cut = (size_t)slab->carved * hak_class_table[slab->class].block_bytes;
+    return hak_max_size(cut, slab_populated(slab));
 }
 
 /* The number of a slab's first unit. */
@@ -85,9 +90,7 @@ bool hak_slab_resize(struct hak_slab *slab, unsigned class) {
 void hak_slab_release(struct hak_slab *slab) {
     struct hak_superslab *superslab = hak_map_superslab(slab->base);
     unsigned first = slab_first(slab, superslab);
-    size_t cut = (size_t)slab->carved * hak_class_table[slab->class].block_bytes;
-    size_t touched = hak_max_size(cut, slab_populated(slab));
-    unsigned written = (unsigned)((touched + HAK_UNIT_BYTES - 1) >> HAK_UNIT_SHIFT);
+    unsigned written = (unsigned)((hak_slab_touched(slab) + HAK_UNIT_BYTES - 1) >> HAK_UNIT_SHIFT);
     hak_map_set_tags(slab->base, slab->units, 0);
     hak_order_stores(); /* L3 */
     slab->class = 0;
@@ -183,6 +186,7 @@ unsigned hak_slab_carve(struct hak_slab *slab, unsigned max, uintptr_t mark,
 unsigned hak_slab_put_run(struct hak_slab *slab, const struct hak_slot *slot, unsigned max) {
     uintptr_t base = (uintptr_t)slab->base, bytes = (uintptr_t)slab->units << HAK_UNIT_SHIFT;
     unsigned count = 0, lowest = slab->hint;
+    slab->thin = false;
     slab->hint = 0;
     hak_order_stores(); /* L5 */
     for (; count < max; count++) {

@@ -9,7 +9,7 @@
  * is neither read nor written, but for an old seal in memory that had another use before.
  *
  * Invariants
- *   H2  Only the owner touches a descriptor.
+ *   H2  Only the owner touches a descriptor; or a visitor (heap/visit.h) in its place.
  *   H3  used >= the number of blocks outside the slab, at every instant.
  *   L1  The last capacity - carved blocks have never been handed out.  They read as zeros if the
  *       slab is `clean`.
@@ -49,7 +49,8 @@ struct hak_slab {
     uint8_t class;          /* see above; 0 = no slab starts here */
     uint8_t units;          /* see above */
     uint8_t back;           /* const while in use: units back to the slab's first */
-    bool listed;            /* owner: in the heap's list of partial slabs */
+    bool listed : 1;        /* owner: in the heap's list of partial slabs */
+    bool thin : 1;          /* owner: its pages were purged, and nothing put since: slab/thin.h */
     bool clean;             /* const while in use: units were zero when it was made */
     /* owner: by block; those from `carved` on mean nothing */
     _Alignas(HAK_CACHE_LINE) union {
@@ -86,6 +87,9 @@ struct hak_slab *hak_slab_new(uint32_t owner, unsigned class);
 /* Changes the class of a slab with one block, which is in use, to another one with one block: its
  * last units are given back, or the next ones claimed.  False: those are not free. */
 bool hak_slab_resize(struct hak_slab *slab, unsigned class);
+
+/* Up to which offset it was cut, or made resident ahead. */
+size_t hak_slab_touched(const struct hak_slab *slab);
 
 /* Gives an unlisted slab's units back; none of its blocks is in use. */
 void hak_slab_release(struct hak_slab *slab);

@@ -9,6 +9,7 @@
  *            odd size) ends the process.  Any call can be made to fail.
  *   clock    Stands still until it is set.
  *   helper   The allocator's own thread: never runs unless the test does it.
+ *   barrier  One in all threads, of which there is one.
  *   threads  A thread is simulated by what the engine keeps for one (struct fake_thread): one test
  *            can play several by switching between them.  Real threads work too; each ends with
  *            fake_thread_end().  A fork is seen when fake_fork() says so.
@@ -132,5 +133,13 @@ unsigned fake_helper_noted(void);
 
 /* The process has used so much processor time. */
 void fake_helper_use_cpu(uint64_t ns);
+
+/* ---- Barriers in all threads ----------------------------------------------------------------- */
+
+/* So many calls of hak_barrier work, and no more. */
+void fake_barrier_fail_after(unsigned calls);
+
+/* Called, if set, in each one that works: another thread runs there. */
+void fake_barrier_on_call(void (*call)(void));
 
 #endif

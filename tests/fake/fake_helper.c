@@ -57,6 +57,10 @@ bool hak_helper_may_start(void) {
     return helper_allowed;
 }
 
+bool hak_helper_is_ordinary(void) {
+    return true;
+}
+
 bool hak_helper_would_be_second(void) {
     return helper_second;
 }
@@ -87,6 +91,6 @@ void hak_helper_wake(_Atomic uint32_t *word) {
     helper_waked++;
 }
 
-uint64_t hak_clock_cpu_ns(void) {
+uint64_t hak_clock_others_cpu_ns(void) {
     return helper_cpu_ns;
 }

@@ -63,6 +63,10 @@ bool hak_thread_is_first(void) {
 
 static _Atomic uint32_t fork_generation = 1;
 
+bool hak_fork_is_certain(void) {
+    return true;
+}
+
 uint32_t hak_fork_generation(void) {
     return atomic_load_explicit(&fork_generation, memory_order_relaxed);
 }

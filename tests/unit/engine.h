@@ -82,7 +82,21 @@ void engine_take_all(struct hak_heap *heap, unsigned class, struct hak_block **b
 
 /* Before the engine's first call: `check` = "fast" or "checked". */
 void engine_mode(const char *check);
-/* The same, and makes a heap that is no thread's. */
+/* A test in both modes; and its two rows in the table of tests. */
+#define ENGINE_BOTH(body)                      \
+    static void body##_fast(void **state) {    \
+        (void)state;                           \
+        engine_mode("fast");                   \
+        body();                                \
+    }                                          \
+    static void body##_checked(void **state) { \
+        (void)state;                           \
+        engine_mode("checked");                \
+        body();                                \
+    }
+#define ISOLATED_BOTH(body) ISOLATED(body##_fast), ISOLATED(body##_checked)
+
+/* Before the engine's first call, and makes a heap that is no thread's. */
 struct hak_heap *engine_heap(const char *check);
 
 #endif

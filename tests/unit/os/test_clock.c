@@ -7,6 +7,8 @@
 #include "os/clock.h"
 
 #include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <time.h>
 
 static void test_never_back(void **state) {
@@ -41,6 +43,32 @@ static void test_nanoseconds(void **state) {
     assert_true(hak_clock_ns() >= before + 3000000);
 }
 
+/* What this thread uses is not counted, what another one does is. */
+static _Atomic bool clock_stop;
+
+static void *clock_burn(void *none) {
+    while (!atomic_load_explicit(&clock_stop, memory_order_relaxed)) {
+    }
+    return none;
+}
+
+static void test_others(void **state) {
+    (void)state;
+    const uint64_t some = 3000000;
+    uint64_t before = hak_clock_others_cpu_ns();
+    struct timespec used = {0, 0};
+    for (uint64_t own = 0; own < some;
+         own = (uint64_t)used.tv_sec * 1000000000 + (uint64_t)used.tv_nsec)
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+    assert_true((int64_t)(hak_clock_others_cpu_ns() - before) < (int64_t)some);
+    pthread_t other;
+    assert_int_equal(pthread_create(&other, NULL, clock_burn, NULL), 0);
+    while ((int64_t)(hak_clock_others_cpu_ns() - before) < (int64_t)some) {
+    }
+    atomic_store_explicit(&clock_stop, true, memory_order_relaxed);
+    pthread_join(other, NULL);
+}
+
 static void test_errno(void **state) {
     (void)state;
     errno = 99;
@@ -50,9 +78,8 @@ static void test_errno(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_never_back),
-        cmocka_unit_test(test_milliseconds),
-        cmocka_unit_test(test_nanoseconds),
+        cmocka_unit_test(test_never_back),  cmocka_unit_test(test_milliseconds),
+        cmocka_unit_test(test_nanoseconds), cmocka_unit_test(test_others),
         cmocka_unit_test(test_errno),
     };
     return cmocka_run_group_tests_name("os/clock", tests, NULL, NULL);
