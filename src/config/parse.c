@@ -65,9 +65,19 @@ static int parse_size(struct hak_slice text, int64_t *out) {
     return result;
 }
 
+/* Is this the word that stands for the least value? */
+static bool parse_is_least(const struct hak_option *option, struct hak_slice text) {
+    return (option->type == HAK_OPTION_INT || option->type == HAK_OPTION_SIZE) && option->words &&
+           parse_word(option->words, text) == 0;
+}
+
 int hak_parse_value(const struct hak_option *option, struct hak_slice text, int64_t *out) {
     int64_t value = 0;
     int result = 0;
+    if (parse_is_least(option, text)) {
+        *out = option->least;
+        return 0;
+    }
     switch (option->type) {
     case HAK_OPTION_BOOL:
         result = parse_bool(text, &value);
@@ -110,8 +120,9 @@ static void parse_show_word(const char *words, int64_t index, char *out, size_t 
 }
 
 void hak_parse_show(const struct hak_option *option, int64_t value, char *out, size_t size) {
-    if (option->type == HAK_OPTION_SIZE) parse_show_size(value, out, size);
-    else if (option->type == HAK_OPTION_WORD) parse_show_word(option->words, value, out, size);
+    if (option->type == HAK_OPTION_WORD) parse_show_word(option->words, value, out, size);
+    else if (option->words && value == option->least) parse_show_word(option->words, 0, out, size);
+    else if (option->type == HAK_OPTION_SIZE) parse_show_size(value, out, size);
     else hak_format_text(out, size, "%lld", (long long)value);
 }
 
@@ -128,8 +139,9 @@ void hak_parse_show_range(const struct hak_option *option, char *out, size_t siz
         hak_format_text(out, size, "at most %d bytes", HAK_OPTION_TEXT_BYTES - 1);
         break;
     default:
-        hak_parse_show(option, option->least, least, sizeof least);
+        hak_parse_show(option, option->least + (option->words != NULL), least, sizeof least);
         hak_parse_show(option, option->most, most, sizeof most);
-        hak_format_text(out, size, "%s to %s", least, most);
+        hak_format_text(out, size, "%s%s%s to %s", option->words ? option->words : "",
+                        option->words ? ", or " : "", least, most);
     }
 }

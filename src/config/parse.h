@@ -8,8 +8,9 @@
 #include "config/table.h"
 
 /* Reads a value.  BOOL: 1 on true yes, 0 off false no.  INT: decimal.  SIZE: decimal, then K, M or
- * G for 1024, 1024^2, 1024^3.  WORD: its index.  TEXT: its length; the text itself is not checked.
- * Returns 0, -EINVAL (not of that type; a TEXT too long) or -ERANGE. */
+ * G for 1024, 1024^2, 1024^3.  Both: the word for the least value.  WORD: its index.  TEXT: its
+ * length; the text itself is not checked.  Returns 0, -EINVAL (not of that type; a TEXT too long)
+ * or -ERANGE. */
 int hak_parse_value(const struct hak_option *option, struct hak_slice text, int64_t *out);
 
 /* Writes a value as hak_parse_value would read it (not for TEXT), and an option's range. */

@@ -13,6 +13,7 @@ enum hak_profile { HAK_PROFILE_SPEED, HAK_PROFILE_BALANCED, HAK_PROFILE_LEAN, HA
 enum hak_check_mode { HAK_CHECK_FAST, HAK_CHECK_CHECKED };
 enum hak_on_error { HAK_ON_ERROR_ABORT, HAK_ON_ERROR_REPORT };
 enum hak_foreign { HAK_FOREIGN_FORWARD, HAK_FOREIGN_REPORT };
+enum hak_decommit { HAK_DECOMMIT_OFF, HAK_DECOMMIT_FREE, HAK_DECOMMIT_DONTNEED };
 enum hak_background { HAK_BACKGROUND_AUTO, HAK_BACKGROUND_ON, HAK_BACKGROUND_OFF };
 enum hak_stats_format_word { HAK_STATS_FORMAT_TEXT, HAK_STATS_FORMAT_JSON };
 
@@ -35,7 +36,8 @@ enum hak_option_when { HAK_OPTION_START, HAK_OPTION_RUN };
 
 struct hak_option {
     const char *name;
-    const char *words; /* WORD: "first|second"; NULL otherwise */
+    const char
+        *words; /* WORD: "first|second"; INT, SIZE: what the least value is called, or NULL */
     const char *help;
     enum hak_option_type type;
     enum hak_option_when when;

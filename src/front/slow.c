@@ -86,6 +86,7 @@ static void *slow_huge(size_t size, size_t alignment, bool *zeroed, const void *
     }
     if (!huge) return slow_fail();
     hak_keep_taken(number, hak_site_took_huge(huge));
+    if (hak_tls.state == HAK_TLS_READY) hak_background_check();
     return huge->base;
 }
 

@@ -33,6 +33,14 @@ void hak_idle_shrink_all(struct hak_heap *heap) {
     for (unsigned class = 1; class <= HAK_CLASSES; class ++) idle_empty(heap, class, UINT32_MAX);
 }
 
+void hak_idle_squeeze(struct hak_heap *heap) {
+    hak_idle_shrink_all(heap);
+    for (unsigned class = 1; class <= HAK_SHARED_CLASSES; class ++) {
+        uint32_t most = hak_magazine_max(class);
+        if (heap->cold[class].capacity > most) hak_magazine_resize(heap, class, most);
+    }
+}
+
 /* The class after the last one, which it is then. */
 static unsigned idle_next(uint32_t *last) {
     *last = *last % HAK_CLASSES + 1;

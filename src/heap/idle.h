@@ -25,4 +25,7 @@ void hak_idle_reclaim(struct hak_heap *heap);
 /* Moves what can be spared from all bins to their slabs. */
 void hak_idle_shrink_all(struct hak_heap *heap);
 
+/* The same, and makes magazines as small as they are to be while memory is tight. */
+void hak_idle_squeeze(struct hak_heap *heap);
+
 #endif

@@ -6,6 +6,7 @@
 
 #include "config/option.h"
 #include "heap/slots.h"
+#include "span/purge.h"
 
 #include <string.h>
 
@@ -24,6 +25,10 @@
 #define MAGAZINE_SMALL_BYTES ((size_t)64 << 10)
 #define MAGAZINE_CLASSES     16u
 
+/* While memory is tight a magazine has room for no more than that. */
+#define MAGAZINE_TIGHT_BYTES  ((size_t)8 << 10)
+#define MAGAZINE_TIGHT_BLOCKS 31u
+
 /* So many slabs of a class are many. */
 #define MAGAZINE_MANY_SLABS 4u
 
@@ -34,10 +39,14 @@
 /* What is made resident ahead is no more than this share of the slabs of its class. */
 #define MAGAZINE_AHEAD_SHARE 32u
 
-static uint32_t magazine_max(unsigned class) {
+uint32_t hak_magazine_max(unsigned class) {
     if (HAK_STRESS || class > HAK_SHARED_CLASSES) return 1;
     size_t bytes = (size_t)hak_option_int(HAK_OPTION_MAGAZINE_BYTES);
     size_t blocks = (size_t)hak_option_int(HAK_OPTION_MAGAZINE_BLOCKS);
+    if (hak_purge_is_tight()) {
+        bytes = hak_min_size(bytes, MAGAZINE_TIGHT_BYTES);
+        blocks = hak_min_size(blocks, MAGAZINE_TIGHT_BLOCKS);
+    }
     blocks = hak_min_size(blocks, bytes / hak_class_table[class].block_bytes);
     if (blocks > 3 && hak_is_power_of_two(blocks)) blocks--; /* an array has a slot without one */
     return blocks ? (uint32_t)blocks : 1;
@@ -72,7 +81,7 @@ void hak_magazine_turn(struct hak_heap *heap, unsigned class) {
     if (++heap->cold[class].turns < MAGAZINE_TURNS) return;
     heap->cold[class].turns = 0;
     size_t size = hak_class_table[class].block_bytes, capacity = heap->cold[class].capacity;
-    size_t wanted = hak_min_size(capacity * 2 + 1, magazine_max(class));
+    size_t wanted = hak_min_size(capacity * 2 + 1, hak_magazine_max(class));
     if (wanted > capacity && wanted * size > MAGAZINE_SMALL_BYTES &&
         (wanted - capacity) * size > magazine_bytes_left(heap))
         wanted = hak_max_size(MAGAZINE_SMALL_BYTES / size, capacity);
@@ -88,7 +97,7 @@ void hak_magazine_follow(struct hak_heap *heap, unsigned class) {
     size_t share = (size_t)cold->slabs * info->capacity / MAGAZINE_FOLLOW_SHARE;
     size_t wanted = hak_min_size(hak_min_size(cold->capacity * 2u + 1, HAK_BATCH_MAX - 1), share);
     if (wanted <= cold->capacity) return;
-    wanted = hak_min_size(wanted, magazine_max(class));
+    wanted = hak_min_size(wanted, hak_magazine_max(class));
     if (wanted > cold->capacity) hak_magazine_resize(heap, class, (uint32_t)wanted);
 }
 

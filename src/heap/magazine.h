@@ -29,6 +29,9 @@ void hak_magazine_resize(struct hak_heap *heap, unsigned class, uint32_t capacit
 /* A class that is used for the first time gets its array.  False: no memory. */
 bool hak_magazine_ready(struct hak_heap *heap, unsigned class);
 
+/* The most blocks that a magazine may have room for now. */
+uint32_t hak_magazine_max(unsigned class);
+
 /* To be called where a flush comes after a refill, or a refill after a flush. */
 void hak_magazine_turn(struct hak_heap *heap, unsigned class);
 

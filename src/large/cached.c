@@ -112,7 +112,7 @@ void hak_cached_free(struct hak_superslab *huge, uint32_t now_ms, uint32_t keep_
     hak_huge_hide(huge);
     bytes = hak_huge_soiled(huge);
     if (huge->huge_slots || keep_ms) hak_purge_note((unsigned)(bytes >> HAK_UNIT_SHIFT));
-    if (!keep_ms || !fits || bytes > cached_budget()) {
+    if (!keep_ms || !fits || hak_purge_is_tight() || bytes > cached_budget()) {
         hak_huge_drop(huge, false);
         return;
     }
@@ -141,7 +141,7 @@ static bool cached_is_due(_Atomic uint32_t *at, uint32_t now_ms, uint32_t every_
 
 void hak_cached_expire(uint32_t now_ms) {
     if (!cached_is_due(&cached_looked_ms, now_ms, CACHED_LOOK_MS)) return;
-    int64_t delay = hak_option_int(HAK_OPTION_PURGE_DELAY_MS);
+    int64_t delay = hak_purge_delay_ms();
     hak_cached_expire_now(now_ms, delay < 0 ? HAK_BIGCACHE_EVER : (uint32_t)delay);
 }
 

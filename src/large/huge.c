@@ -181,9 +181,8 @@ struct hak_superslab *hak_huge_resize(struct hak_superslab *huge, size_t size) {
         if (resized || bytes <= HAK_HUGE_REGION_MAX) return resized;
         return huge_move(huge, bytes);
     }
-    if (hak_page_resize(huge->base, huge->huge_bytes, bytes)) {
+    if (hak_region_resize_dedicated(huge, bytes)) {
         huge->huge_bytes = bytes;
-        hak_region_resized_dedicated(huge, bytes);
         return huge;
     }
     return bytes > huge->huge_bytes ? huge_move(huge, bytes) : NULL;

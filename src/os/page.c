@@ -123,6 +123,10 @@ bool hak_page_purge(void *start, size_t bytes, enum hak_page_use use) {
     return true;
 }
 
+bool hak_page_offer(void *start, size_t bytes) {
+    return page_madvise(start, bytes, MADV_FREE, &hak_counters.os_madvise_free);
+}
+
 bool hak_page_populate(void *start, size_t bytes) {
     if (atomic_load_explicit(&page_no_populate, memory_order_relaxed)) return false;
     if (page_madvise(start, bytes, MADV_POPULATE_WRITE, &hak_counters.os_madvise_populate))

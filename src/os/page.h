@@ -22,6 +22,10 @@ bool hak_page_unmap(void *start, size_t bytes, enum hak_page_use use);
  * False: its contents are unchanged. */
 bool hak_page_purge(void *start, size_t bytes, enum hak_page_use use);
 
+/* The kernel may take the pages when it needs memory, until they are written to.  They read as
+ * before, or as zeros.  False: nothing has changed (before Linux 4.5, or in locked memory). */
+bool hak_page_offer(void *start, size_t bytes);
+
 /* Grows or shrinks a whole mapping of HAK_PAGE_HEAP at its place.  False: nothing has changed. */
 bool hak_page_resize(void *start, size_t old_bytes, size_t new_bytes);
 

@@ -18,6 +18,7 @@
 #include "os/helper.h"
 #include "os/stack.h"
 #include "os/thread.h"
+#include "policy/bound.h"
 #include "policy/release.h"
 
 /* So many bytes are worth a thread; if it is the first one besides the program's own, so many, and
@@ -133,7 +134,8 @@ static bool background_visit(uint64_t now_ms, uint32_t age_ms, bool idle) {
 /* Gives back what is due.  False: there is nothing more to be done. */
 static bool background_look(struct background_pace *pace) {
     uint64_t now = hak_clock_ms();
-    int64_t delay = hak_option_int(HAK_OPTION_PURGE_DELAY_MS);
+    hak_bound_look(now, false);
+    int64_t delay = hak_purge_delay_ms();
     if (delay < 0) return false;
     bool idle = background_is_idle(pace, now);
     uint32_t age = (uint32_t)(idle ? delay / 2 : delay);
@@ -178,8 +180,7 @@ static bool background_goes_on(void) {
 }
 
 static void background_run(void) {
-    struct background_pace pace = {
-        .pause_ms = background_first_pause(hak_option_int(HAK_OPTION_PURGE_DELAY_MS))};
+    struct background_pace pace = {.pause_ms = background_first_pause(hak_purge_delay_ms())};
     if (hak_helper_is_ordinary()) hak_barrier_begin(); /* without, it visits no heap */
     bool work = true;
     while (background_goes_on()) {
@@ -270,7 +271,7 @@ static bool background_is_worth_it(void) {
 
 static void background_try(uint32_t word) {
     uint64_t now = hak_clock_ms();
-    if (!background_is_wanted() || hak_option_int(HAK_OPTION_PURGE_DELAY_MS) < 0) return;
+    if (!background_is_wanted() || hak_purge_delay_ms() < 0) return;
     if (now < atomic_load_explicit(&background_retry_at, memory_order_relaxed)) {
         atomic_store_explicit(&background_missed, true, memory_order_relaxed);
         return;
@@ -280,9 +281,19 @@ static void background_try(uint32_t word) {
         background_refused(now);
 }
 
+/* The process has grown: is that too much? */
+static void background_grown(void) {
+    uint64_t now = hak_clock_ms();
+    if (!hak_bound_look(now, true)) return;
+    hak_release_now(now);
+    background_wake(); /* for what other threads keep */
+}
+
 void hak_background_press(void) {
-    /* acquire: pairs with the release in hak_purge_note */
-    if (!atomic_exchange_explicit(&hak_purge_pressure, false, memory_order_acquire)) return;
+    /* acquire: pairs with the release in purge_press */
+    uint32_t what = atomic_exchange_explicit(&hak_purge_pressure, 0, memory_order_acquire);
+    if (what & HAK_PURGE_GROWN) background_grown();
+    if (!(what & HAK_PURGE_FREED)) return;
     uint32_t word = background_wake();
     if (background_state_of(word) == BACKGROUND_NONE) background_try(word);
 }
@@ -310,6 +321,7 @@ void hak_background_end(void) {
          * yet has not noted that it is one. */
         if (!hak_helper_may_start() && !hak_fork_pending()) return;
         atomic_store_explicit(&background_forbidden, true, memory_order_seq_cst);
+        hak_bound_end();
     }
     background_await_end();
 }

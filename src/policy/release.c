@@ -15,6 +15,7 @@
 #include "large/cached.h"
 #include "os/clock.h"
 #include "policy/background.h"
+#include "policy/bound.h"
 #include "span/purge.h"
 
 /* Purges are due so often in one delay, so that memory is kept for 1 to 1.5 delays. */
@@ -40,8 +41,10 @@ void hak_release_tick(struct hak_heap *heap) {
         hak_locked_idle();
         hak_cached_expire((uint32_t)now);
         hak_background_remind(now);
+        if (hak_bound_look(now, false)) hak_release_now(now);
+        if (hak_purge_is_tight()) hak_idle_squeeze(heap);
     }
-    int64_t delay = HAK_STRESS ? 0 : hak_option_int(HAK_OPTION_PURGE_DELAY_MS);
+    int64_t delay = HAK_STRESS ? 0 : hak_purge_delay_ms();
     if (delay < 0) return;
     uint64_t due = atomic_load_explicit(&release_due_ms, memory_order_relaxed);
     uint64_t next = now + (uint64_t)delay / RELEASE_LOOKS_PER_DELAY;
@@ -64,6 +67,13 @@ void hak_release_look(uint64_t now_ms, uint32_t age_ms, bool idle) {
     }
     hak_cached_expire_now((uint32_t)now_ms, age_ms);
     hak_purge_some((uint32_t)now_ms, age_ms, UINT32_MAX);
+}
+
+void hak_release_now(uint64_t now_ms) {
+    hak_adopt_collect();
+    hak_locked_collect();
+    hak_cached_collect();
+    if (hak_purge_delay_ms() >= 0) hak_purge_some((uint32_t)now_ms, 0, UINT32_MAX);
 }
 
 size_t hak_release_all(void) {

@@ -26,6 +26,9 @@ HAK_INLINE void hak_release_count(struct hak_heap *heap) {
  * the heaps that no thread has, all that is free. */
 void hak_release_look(uint64_t now_ms, uint32_t age_ms, bool idle);
 
+/* The same for all that is free, whatever its age: it is tight (policy/bound.h). */
+void hak_release_now(uint64_t now_ms);
+
 /* Purges everything that is free, in parked heaps too.  Returns the bytes given back. */
 size_t hak_release_all(void);
 

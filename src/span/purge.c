@@ -4,13 +4,30 @@
  */
 #include "span/purge.h"
 
+#include "config/option.h"
+#include "os/page.h"
 #include "span/region.h"
 
 /* The region at which the next hak_purge_some starts.  atomic, relaxed: any value will do. */
 static _Atomic uint32_t purge_cursor;
 
-_Atomic bool hak_purge_pressure;
+_Atomic uint32_t hak_purge_pressure;
+_Atomic bool hak_purge_tight;
 static _Atomic uint32_t purge_noted; /* atomic, relaxed: units, since ever */
+static _Atomic size_t purge_grown;   /* atomic, relaxed: bytes, since ever */
+
+uint32_t hak_purge_noted(void) {
+    return atomic_load_explicit(&purge_noted, memory_order_relaxed);
+}
+
+static void purge_press(uint32_t what) {
+    /* release: who clears it sees what was freed */
+    atomic_fetch_or_explicit(&hak_purge_pressure, what, memory_order_release);
+}
+
+void hak_purge_press(void) {
+    purge_press(HAK_PURGE_FREED);
+}
 
 void hak_purge_note(unsigned units) {
     uint32_t before = atomic_fetch_add_explicit(&purge_noted, units, memory_order_relaxed);
@@ -18,13 +35,27 @@ void hak_purge_note(unsigned units) {
         hak_purge_press();
 }
 
-uint32_t hak_purge_noted(void) {
-    return atomic_load_explicit(&purge_noted, memory_order_relaxed);
+void hak_purge_note_grown(size_t bytes) {
+    size_t before = atomic_fetch_add_explicit(&purge_grown, bytes, memory_order_relaxed);
+    if (before / HAK_PURGE_GROWN_BYTES != (before + bytes) / HAK_PURGE_GROWN_BYTES)
+        purge_press(HAK_PURGE_GROWN);
 }
 
-void hak_purge_press(void) {
-    /* release: who clears it sees what was freed */
-    atomic_store_explicit(&hak_purge_pressure, true, memory_order_release);
+int64_t hak_purge_delay_ms(void) {
+    bool lean = hak_option_int(HAK_OPTION_SS_MEM_LEAN);
+    if (lean && hak_option_int(HAK_OPTION_SS_MEM_LEAN_DECOMMIT) == HAK_DECOMMIT_OFF) return -1;
+    return hak_purge_is_tight() ? 0 : hak_option_int(HAK_OPTION_PURGE_DELAY_MS);
+}
+
+/* Are pages offered, instead of purged? */
+static bool purge_offers(void) {
+    return hak_option_int(HAK_OPTION_SS_MEM_LEAN) &&
+           hak_option_int(HAK_OPTION_SS_MEM_LEAN_DECOMMIT) == HAK_DECOMMIT_FREE;
+}
+
+bool hak_purge_pages(void *start, size_t bytes, bool *offered) {
+    *offered = purge_offers() && hak_page_offer(start, bytes);
+    return !*offered && hak_page_purge(start, bytes, HAK_PAGE_HEAP);
 }
 
 /* The units of a superslab that are free and may be resident.  free: it is free as a whole.
@@ -59,6 +90,7 @@ static uint32_t purge_age(struct hak_superslab *superslab, uint32_t now_ms) {
         atomic_store_explicit(&superslab->seen_ms, now_ms ? now_ms : 1, memory_order_relaxed);
         return 0;
     }
+    if (seen == HAK_PURGE_OFFERED) return 0;
     int32_t age = (int32_t)(now_ms - seen); /* another thread's clock may have been ahead */
     return age > 0 ? (uint32_t)age : 0;
 }
@@ -96,7 +128,7 @@ static size_t purge_region(struct hak_region *region, uint32_t now_ms, uint32_t 
     return purged;
 }
 
-size_t hak_purge_some(uint32_t now_ms, uint32_t age_ms, uint32_t regions) {
+static size_t purge_regions(uint32_t now_ms, uint32_t age_ms, uint32_t regions) {
     uint32_t count = hak_region_count();
     uint32_t start = atomic_load_explicit(&purge_cursor, memory_order_relaxed);
     size_t purged = 0;
@@ -116,8 +148,13 @@ size_t hak_purge_some(uint32_t now_ms, uint32_t age_ms, uint32_t regions) {
     return purged;
 }
 
+size_t hak_purge_some(uint32_t now_ms, uint32_t age_ms, uint32_t regions) {
+    if (!age_ms && purge_offers()) age_ms = 1; /* once: those that were offered have no age */
+    return purge_regions(now_ms, age_ms, regions);
+}
+
 size_t hak_purge_all(void) {
-    size_t purged = hak_purge_some(0, 0, ~(uint32_t)0);
+    size_t purged = purge_regions(0, 0, ~(uint32_t)0);
     hak_region_unmap_free();
     return purged;
 }

@@ -14,11 +14,13 @@
 
 #include <stdatomic.h>
 
-/* Set each time that so many more units have become free, and may be resident: it may be time to
- * purge.  Who is about to look clears it.  atomic: relaxed, to see whether it is set; acquire, to
- * clear it */
+/* What has happened since somebody looked: so many more units have become free, and may be
+ * resident; so many bytes of superslabs were claimed.  Who is about to look clears it.  atomic:
+ * relaxed, to see whether it is set; acquire, to clear it */
+enum { HAK_PURGE_FREED = 1, HAK_PURGE_GROWN = 2 };
 #define HAK_PURGE_PRESSURE_UNITS (HAK_STRESS ? 1u : 16u)
-extern _Atomic bool hak_purge_pressure;
+#define HAK_PURGE_GROWN_BYTES    ((size_t)4 << 20)
+extern _Atomic uint32_t hak_purge_pressure;
 
 /* So many units have become free that may be resident. */
 void hak_purge_note(unsigned units);
@@ -26,8 +28,27 @@ void hak_purge_note(unsigned units);
 /* How many there were since ever (modulo 2^32). */
 uint32_t hak_purge_noted(void);
 
-/* Sets the pressure. */
+/* Sets the pressure: that units are free. */
 void hak_purge_press(void);
+
+/* Superslabs were claimed. */
+void hak_purge_note_grown(size_t bytes);
+
+/* Is more memory resident than is to be?  Then nothing that is free is kept.  Set by
+ * policy/bound.c.  atomic, relaxed */
+extern _Atomic bool hak_purge_tight;
+
+HAK_INLINE bool hak_purge_is_tight(void) {
+    return atomic_load_explicit(&hak_purge_tight, memory_order_relaxed);
+}
+
+/* For how many milliseconds free memory is kept: the option purge_delay_ms, or 0 while it is tight;
+ * -1: for ever. */
+int64_t hak_purge_delay_ms(void);
+
+/* Gives the pages of free units back, in the way that the options want.  True: they read as zeros
+ * now.  *offered: they may be taken any time, or not. */
+bool hak_purge_pages(void *start, size_t bytes, bool *offered);
 
 /* The bytes that are free now, and may be resident: an estimate. */
 size_t hak_purge_dirty(void);

@@ -12,6 +12,8 @@
 #include "os/page.h"
 #include "span/arena.h"
 #include "span/map.h"
+#include "span/purge.h"
+#include "span/taken.h"
 
 #define REGION_CHUNK_FIRST_SHIFT 6
 #define REGION_CHUNKS            26 /* 2^32 regions: more than address space */
@@ -221,20 +223,20 @@ static struct hak_superslab *region_search(unsigned count) {
 }
 
 struct hak_superslab *hak_region_claim(unsigned count) {
+    size_t bytes = (size_t)count << HAK_SUPERSLAB_SHIFT;
     void (*yield)(void) = atomic_load_explicit(&hak_region_yield, memory_order_relaxed);
     if (yield) yield();
+    if (!hak_taken_add(bytes)) return NULL;
     struct hak_superslab *found = region_search(count);
     if (!found) found = region_create(count);
     /* Out of address space: free regions may be in the wrong place or too short. */
     if (!found && hak_region_unmap_free()) found = region_create(count);
+    if (!found) hak_taken_drop(bytes);
     return found;
 }
 
-bool hak_region_claim_next(struct hak_superslab *superslab, unsigned used, unsigned count) {
-    struct hak_region *region = superslab->region;
-    unsigned first = superslab->slot + used;
-    if (first + count > hak_region_slots(region)) return false;
-    uint64_t run = hak_bits_run(first, count);
+/* Claims these slots if all of them are free. */
+static bool region_claim_run(struct hak_region *region, uint64_t run) {
     uint64_t free = atomic_load_explicit(&region->free_slots, memory_order_relaxed);
     while ((free & run) == run) {
         if (atomic_compare_exchange_weak_explicit(&region->free_slots, &free, free & ~run,
@@ -242,6 +244,17 @@ bool hak_region_claim_next(struct hak_superslab *superslab, unsigned used, unsig
             return true;
         }
     }
+    return false;
+}
+
+bool hak_region_claim_next(struct hak_superslab *superslab, unsigned used, unsigned count) {
+    struct hak_region *region = superslab->region;
+    unsigned first = superslab->slot + used;
+    if (first + count > hak_region_slots(region)) return false;
+    size_t bytes = (size_t)count << HAK_SUPERSLAB_SHIFT;
+    if (!hak_taken_add(bytes)) return false;
+    if (region_claim_run(region, hak_bits_run(first, count))) return true;
+    hak_taken_drop(bytes);
     return false;
 }
 
@@ -256,6 +269,7 @@ void hak_region_release(struct hak_superslab *superslab, unsigned count) {
         dirty |= (uint64_t)1 << one->slot;
     }
     atomic_fetch_or_explicit(&region->free_slots, run, memory_order_release);
+    hak_taken_drop((size_t)count << HAK_SUPERSLAB_SHIFT);
     /* After they are free: a purge that clears the hint and finds them
      * claimed would forget them. */
     if (dirty) atomic_fetch_or_explicit(&region->dirty_slots, dirty, memory_order_release);
@@ -286,23 +300,17 @@ size_t hak_region_purge_slots(struct hak_region *region, uint64_t slots) {
         if (count > REGION_PURGE_SLOTS) count = REGION_PURGE_SLOTS;
         uint64_t run = hak_bits_run(first, count);
         slots &= ~run;
-        uint64_t free = atomic_load_explicit(&region->free_slots, memory_order_relaxed);
-        bool claimed = false;
-        while ((free & run) == run && !claimed) {
-            claimed = atomic_compare_exchange_weak_explicit(&region->free_slots, &free, free & ~run,
-                                                            memory_order_acquire,
-                                                            memory_order_relaxed);
-        }
-        if (!claimed) continue;
+        if (!region_claim_run(region, run)) continue;
         struct hak_superslab *superslab = &region->superslab[first];
         size_t bytes = (size_t)count << HAK_SUPERSLAB_SHIFT;
-        if (hak_page_purge(superslab->base, bytes, HAK_PAGE_HEAP)) {
-            for (unsigned i = 0; i < count; i++) {
+        bool offered;
+        if (hak_purge_pages(superslab->base, bytes, &offered)) {
+            for (unsigned i = 0; i < count; i++)
                 atomic_store_explicit(&superslab[i].dirty_units, 0, memory_order_relaxed);
-            }
             purged += bytes;
             region_purge_meta(superslab, count);
         }
+        if (offered) hak_superslab_offered(superslab, count);
         atomic_fetch_or_explicit(&region->free_slots, run, memory_order_release);
     }
     return purged;
@@ -346,21 +354,21 @@ size_t hak_region_unmap_free(void) {
 }
 
 struct hak_superslab *hak_region_map_dedicated(size_t bytes, size_t alignment) {
+    if (!hak_taken_add(bytes)) return NULL;
     struct hak_region *region = region_descriptor(1);
-    if (!region) return NULL;
-    if (!region_map(region, 0, bytes, alignment)) {
-        if (!hak_region_unmap_free() || !(region = region_descriptor(1)) ||
-            !region_map(region, 0, bytes, alignment)) {
-            return NULL;
-        }
+    if (region && !region_map(region, 0, bytes, alignment)) {
+        region = hak_region_unmap_free() ? region_descriptor(1) : NULL;
+        if (region && !region_map(region, 0, bytes, alignment)) region = NULL;
     }
-    return &region->superslab[0];
+    if (!region) hak_taken_drop(bytes);
+    return region ? &region->superslab[0] : NULL;
 }
 
 void hak_region_unmap_dedicated(struct hak_superslab *superslab) {
     struct hak_region *region = superslab->region;
     char *base = region->base;
     size_t bytes = region->bytes;
+    hak_taken_drop(bytes);
     atomic_store_explicit(&superslab->kind, HAK_SUPERSLAB_FREE, memory_order_relaxed);
     region_rebase(region, NULL, 0);
     if (hak_page_unmap(base, bytes, HAK_PAGE_HEAP)) {
@@ -373,12 +381,19 @@ void hak_region_unmap_dedicated(struct hak_superslab *superslab) {
     atomic_store_explicit(&region->free_slots, 1, memory_order_release);
 }
 
-void hak_region_resized_dedicated(struct hak_superslab *superslab, size_t bytes) {
-    superslab->region->bytes = bytes;
+bool hak_region_resize_dedicated(struct hak_superslab *superslab, size_t bytes) {
+    struct hak_region *region = superslab->region;
+    size_t old = region->bytes, more = bytes > old ? bytes - old : 0;
+    if (!hak_taken_add(more)) return false;
+    bool resized = hak_page_resize(region->base, old, bytes);
+    hak_taken_drop(resized ? old + more - bytes : more);
+    if (resized) region->bytes = bytes;
+    return resized;
 }
 
 void hak_region_forget_dedicated(struct hak_superslab *superslab) {
     atomic_store_explicit(&superslab->kind, HAK_SUPERSLAB_FREE, memory_order_relaxed);
+    hak_taken_drop(superslab->region->bytes);
     superslab->region->base = NULL; /* the page map has forgotten it already */
     region_retire(superslab->region);
 }

@@ -44,6 +44,8 @@ HAK_INLINE uint32_t hak_region_slots(struct hak_region *region) {
  * claimed.  Set by large/; NULL: nobody does.  atomic, relaxed */
 extern _Atomic(void (*)(void)) hak_region_yield;
 
+/* All that claim or map count what they take (span/taken.h), and fail at its limit. */
+
 /* Claims `count` (1 to 64) superslabs in a row, mapping a new region if needed.  Returns the first;
  * its followers are adjacent in the descriptor array.  NULL: no memory. */
 struct hak_superslab *hak_region_claim(unsigned count);
@@ -59,9 +61,10 @@ void hak_region_release(struct hak_superslab *superslab, unsigned count);
 struct hak_superslab *hak_region_map_dedicated(size_t bytes, size_t alignment);
 void hak_region_unmap_dedicated(struct hak_superslab *superslab);
 
-/* After hak_page_resize of a dedicated region; after its pages were moved
- * away and it was unmapped. */
-void hak_region_resized_dedicated(struct hak_superslab *superslab, size_t bytes);
+/* Grows or shrinks it where it is.  False: nothing has changed. */
+bool hak_region_resize_dedicated(struct hak_superslab *superslab, size_t bytes);
+
+/* After its pages were moved away and it was unmapped. */
 void hak_region_forget_dedicated(struct hak_superslab *superslab);
 
 /* Purges free superslabs of a region in runs.  Returns the bytes given back. */

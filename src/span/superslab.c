@@ -196,10 +196,13 @@ size_t hak_superslab_purge(struct hak_superslab *superslab) {
             continue;
         }
         tried |= run;
-        if (hak_page_purge(hak_superslab_unit_base(superslab, first),
-                           (size_t)count << HAK_UNIT_SHIFT, HAK_PAGE_HEAP)) {
+        bool offered;
+        if (hak_purge_pages(hak_superslab_unit_base(superslab, first),
+                            (size_t)count << HAK_UNIT_SHIFT, &offered)) {
             atomic_fetch_and_explicit(&superslab->dirty_units, ~run, memory_order_relaxed);
             purged += (size_t)count << HAK_UNIT_SHIFT;
+        } else if (offered) {
+            hak_superslab_offered(superslab, 1);
         }
         superslab_give(superslab, run);
     }

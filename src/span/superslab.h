@@ -75,6 +75,9 @@ struct hak_superslab {
 _Static_assert(sizeof(struct hak_superslab) <= HAK_CACHE_LINE,
                "a search looks at one line a superslab");
 
+/* seen_ms of one all of whose dirty units were offered (span/purge.h). */
+#define HAK_PURGE_OFFERED UINT32_MAX
+
 /* Claims `count` (1 to HAK_SUPERSLAB_UNITS) units in a row.  Returns the superslab and the first
  * unit's index; *dirty: at least one of them may hold old contents.  NULL: no memory. */
 struct hak_superslab *hak_superslab_claim(unsigned count, unsigned *first, bool *dirty);
@@ -88,6 +91,12 @@ void hak_superslab_release(struct hak_superslab *superslab, unsigned first, unsi
 
 /* Purges what is free and dirty in a superslab in pieces.  Returns the bytes given back. */
 size_t hak_superslab_purge(struct hak_superslab *superslab);
+
+/* Notes that what is dirty in these was offered to the system (HAK_PURGE_OFFERED). */
+HAK_INLINE void hak_superslab_offered(struct hak_superslab *superslab, unsigned count) {
+    for (unsigned i = 0; i < count; i++)
+        atomic_store_explicit(&superslab[i].seen_ms, HAK_PURGE_OFFERED, memory_order_relaxed);
+}
 
 HAK_INLINE char *hak_superslab_unit_base(const struct hak_superslab *superslab, unsigned unit) {
     return superslab->base + ((size_t)unit << HAK_UNIT_SHIFT);

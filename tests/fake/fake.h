@@ -36,6 +36,7 @@ enum fake_call {
     FAKE_MOVE,
     FAKE_ADVISE, /* hak_page_avoid_huge: its failure has no effect */
     FAKE_POPULATE,
+    FAKE_OFFER,
     FAKE_WIPE, /* hak_page_map_wiped */
     FAKE_CALLS
 };
@@ -133,6 +134,18 @@ unsigned fake_helper_noted(void);
 
 /* The process has used so much processor time. */
 void fake_helper_use_cpu(uint64_t ns);
+
+/* ---- What memory is used --------------------------------------------------------------------- */
+
+/* The process's resident bytes; 0, as at the start: not known. */
+void fake_usage_resident(size_t bytes);
+
+/* Its control group's limit (UINT64_MAX, as at the start: none), what it uses, and of 10,000
+ * moments those in which its tasks wait. */
+void fake_usage_group(uint64_t limit, uint64_t used, uint32_t waits);
+
+/* How often somebody has asked. */
+unsigned fake_usage_asked(void);
 
 /* ---- Barriers in all threads ----------------------------------------------------------------- */
 

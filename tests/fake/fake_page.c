@@ -14,10 +14,6 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#ifndef MREMAP_DONTUNMAP
-#define MREMAP_DONTUNMAP 4
-#endif
-
 #define PAGE_ARENA_BYTES ((size_t)32 << 30)
 #define PAGE_PIECE       ((size_t)4096)
 #define PAGE_LARGEST     ((size_t)64 << 10)
@@ -389,6 +385,10 @@ enum hak_page_moved hak_page_move(void *from, size_t from_bytes, void *to, size_
     enum hak_page_moved moved = page_move(from, from_bytes, to, to_bytes, keep_from);
     page_hook(false);
     return moved;
+}
+
+bool hak_page_offer(void *start, size_t bytes) {
+    return page_advise(FAKE_OFFER, start, bytes, &hak_counters.os_madvise_free);
 }
 
 bool hak_page_populate(void *start, size_t bytes) {

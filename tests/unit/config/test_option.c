@@ -158,9 +158,11 @@ static void write_profile(void *argument) {
     (void)argument;
     init_from(ENVIRONMENT("HAKMEM_MAGAZINE_BLOCKS=7"));
     REQUIRE(hak_option_write("profile", "lean") == 0);
-    REQUIRE(reads("profile", "lean") && reads("purge_delay_ms", "0"));
-    REQUIRE(reads("magazine_bytes", "8K") && reads("magazine_blocks", "32"));
+    REQUIRE(reads("profile", "lean") && reads("purge_delay_ms", "100"));
+    REQUIRE(reads("magazine_bytes", "64K") && reads("magazine_blocks", "256"));
+    REQUIRE(reads("ss_mem_lean", "1") && reads("ss_mem_lean_decommit", "dontneed"));
     REQUIRE(hak_option_write("profile", "balanced") == 0);
+    REQUIRE(reads("ss_mem_lean", "0"));
     REQUIRE(reads("purge_delay_ms", "1000") && reads("magazine_bytes", "1M"));
     REQUIRE(reads("magazine_blocks", "1024"));
 }

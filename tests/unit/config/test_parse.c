@@ -108,6 +108,26 @@ static void test_size(void **state) {
     check(&size, rows, UNIT_COUNT(rows));
 }
 
+/* A word for the least value. */
+static const struct hak_option limit = {
+    .name = "limit", .words = "auto", .type = HAK_OPTION_INT, .least = -1, .most = 100};
+
+static void test_least_word(void **state) {
+    (void)state;
+    static const struct expected rows[] = {
+        {"auto", 0, -1},     {"-1", 0, -1},         {"0", 0, 0},         {"100", 0, 100},
+        {"aut", -EINVAL, 0}, {"autos", -EINVAL, 0}, {"101", -ERANGE, 0},
+    };
+    char out[64];
+    check(&limit, rows, UNIT_COUNT(rows));
+    hak_parse_show(&limit, -1, out, sizeof out);
+    assert_string_equal(out, "auto");
+    hak_parse_show(&limit, 0, out, sizeof out);
+    assert_string_equal(out, "0");
+    hak_parse_show_range(&limit, out, sizeof out);
+    assert_string_equal(out, "auto, or 0 to 100");
+}
+
 static void test_word(void **state) {
     (void)state;
     static const struct expected rows[] = {
@@ -201,11 +221,12 @@ static void test_table_defaults(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_bool),       cmocka_unit_test(test_int),
-        cmocka_unit_test(test_int_edges),  cmocka_unit_test(test_size),
-        cmocka_unit_test(test_word),       cmocka_unit_test(test_text),
-        cmocka_unit_test(test_bounded),    cmocka_unit_test(test_show),
-        cmocka_unit_test(test_show_range), cmocka_unit_test(test_table_defaults),
+        cmocka_unit_test(test_bool),           cmocka_unit_test(test_int),
+        cmocka_unit_test(test_int_edges),      cmocka_unit_test(test_size),
+        cmocka_unit_test(test_least_word),     cmocka_unit_test(test_word),
+        cmocka_unit_test(test_text),           cmocka_unit_test(test_bounded),
+        cmocka_unit_test(test_show),           cmocka_unit_test(test_show_range),
+        cmocka_unit_test(test_table_defaults),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

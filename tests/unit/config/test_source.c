@@ -65,7 +65,7 @@ static void test_order(void **state) {
     assert_int_equal(number(id), 1024);
     write_file("system", "profile=lean\n");
     check(nothing, "");
-    assert_int_equal(number(id), 32);
+    assert_int_equal(number(id), 256);
     write_file("system", "profile=lean\nmagazine_blocks=1\n");
     check(nothing, "");
     assert_int_equal(number(id), 1);
@@ -84,7 +84,7 @@ static void test_order(void **state) {
                       "HAKMEM_CONFIG=user"),
           "");
     assert_int_equal(number(id), 6);
-    assert_int_equal(number(HAK_OPTION_PURGE_DELAY_MS), 0); /* still lean's */
+    assert_int_equal(number(HAK_OPTION_PURGE_DELAY_MS), 100); /* still lean's */
     unlink("system");
 }
 

@@ -158,8 +158,9 @@ static void test_profile_fills_what_is_not_given(void **state) {
     assert_sets("magazine_blocks=7");
     assert_sets("profile=lean");
     hak_values_finish(&values);
-    assert_int_equal(values.number[HAK_OPTION_PURGE_DELAY_MS], 0);
-    assert_int_equal(values.number[HAK_OPTION_MAGAZINE_BYTES], 8 << 10);
+    assert_int_equal(values.number[HAK_OPTION_PURGE_DELAY_MS], 100);
+    assert_int_equal(values.number[HAK_OPTION_MAGAZINE_BYTES], 64 << 10);
+    assert_int_equal(values.number[HAK_OPTION_SS_MEM_LEAN], 1);
     assert_int_equal(values.number[HAK_OPTION_MAGAZINE_BLOCKS], 7);
 }
 

@@ -303,8 +303,7 @@ static void test_dedicated_resized_and_forgotten(void **state) {
     struct hak_superslab *superslab = hak_region_map_dedicated(40 * MIB, SLOT);
     struct hak_region *region = superslab->region;
     char *base = superslab->base;
-    assert_true(hak_page_resize(base, 40 * MIB, 36 * MIB));
-    hak_region_resized_dedicated(superslab, 36 * MIB);
+    assert_true(hak_region_resize_dedicated(superslab, 36 * MIB));
     assert_int_equal(region->bytes, 36 * MIB);
     assert_true(hak_page_unmap(base, 36 * MIB, HAK_PAGE_HEAP)); /* as a move does */
     hak_map_set_superslab(base, NULL); /* before another thread can map something there */
