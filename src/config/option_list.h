@@ -36,20 +36,18 @@ HAK_OPTION(PURGE_DELAY_MS, "purge_delay_ms", INT, RUN, 1000, -1, 3600000, NULL,
 HAK_OPTION(BACKGROUND, "background", WORD, RUN, HAK_BACKGROUND_AUTO, 0, 2, "auto|on|off",
            "a thread that gives memory back in an idle process; auto: once there is enough of it; "
            "on: from the start")
-HAK_OPTION(
-    SS_MEM_LEAN, "ss_mem_lean", BOOL, RUN, 0, 0, 1, NULL,
-    "hold the process's resident memory at ss_mem_lean_target_mb: above that nothing that is "
-    "free is kept")
+HAK_OPTION(SS_MEM_LEAN, "ss_mem_lean", BOOL, RUN, 0, 0, 1, NULL,
+           "hold the process's resident memory at ss_mem_lean_target_mb: above that nothing that "
+           "is free is kept")
 HAK_OPTION(SS_MEM_LEAN_TARGET_MB, "ss_mem_lean_target_mb", INT, RUN, 10, 0, 1 << 30, NULL,
            "resident MiB of the process that ss_mem_lean aims at")
 HAK_OPTION(SS_MEM_LEAN_DECOMMIT, "ss_mem_lean_decommit", WORD, RUN, HAK_DECOMMIT_DONTNEED, 0, 2,
            "off|free|dontneed",
            "with ss_mem_lean, how pages go back: not at all, when the system needs them "
            "(MADV_FREE), or at once")
-HAK_OPTION(
-    LIMIT_MB, "limit_mb", INT, RUN, -1, -1, 1 << 30, "auto",
-    "MiB of memory near which nothing that is free is kept: of the process's resident memory; "
-    "auto: the limit of its control group, and what that uses; 0: none")
+HAK_OPTION(LIMIT_MB, "limit_mb", INT, RUN, -1, -1, 1 << 30, "auto",
+           "MiB of memory near which nothing that is free is kept: of the process's resident "
+           "memory; auto: the limit of its control group, and what that uses; 0: none")
 HAK_OPTION(LIMIT_HARD_MB, "limit_hard_mb", INT, RUN, 0, 0, 1 << 30, NULL,
            "MiB of blocks and what is kept with them above which an allocation fails (ENOMEM); "
            "0: none")

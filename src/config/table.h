@@ -36,8 +36,7 @@ enum hak_option_when { HAK_OPTION_START, HAK_OPTION_RUN };
 
 struct hak_option {
     const char *name;
-    const char
-        *words; /* WORD: "first|second"; INT, SIZE: what the least value is called, or NULL */
+    const char *words; /* WORD: "first|second"; INT, SIZE: what the least is called, or NULL */
     const char *help;
     enum hak_option_type type;
     enum hak_option_when when;

@@ -96,38 +96,32 @@ void hak_heap_destroy(struct hak_heap *heap) {
 
 /* ---- Giving memory back ---------------------------------------------------------------------- */
 
-/* Flushes bins first to last of the calling thread. */
-static void heaps_flush(unsigned first, unsigned last) {
+/* Flushes bins first to last of the calling thread; thin: purges pages inside of its slabs, too.
+ * Returns the bytes that this has given back. */
+static size_t heaps_flush(unsigned first, unsigned last, bool thin) {
     struct hak_tls *tls = &hak_tls;
-    if (tls->state != HAK_TLS_READY) return;
+    if (tls->state != HAK_TLS_READY) return 0;
     struct hak_heap *heap = hak_heap_enter(tls);
     while (hak_remote_drain(heap)) {
     }
     for (unsigned class = first; class <= last; class ++) hak_bin_clear(heap, class);
     hak_remote_send_all(heap);
-    hak_heap_leave(tls);
-}
-
-void hak_tiny_magazine_flush(int class_idx) {
-    if (class_idx < 0 || (unsigned)class_idx >= HAK_CLASSES) return;
-    heaps_flush((unsigned)class_idx + 1, (unsigned)class_idx + 1);
-}
-
-void hak_tiny_magazine_flush_all(void) {
-    heaps_flush(1, HAK_CLASSES);
-}
-
-static size_t heaps_thin(void) {
-    struct hak_tls *tls = &hak_tls;
-    if (tls->state != HAK_TLS_READY) return 0;
-    size_t bytes = hak_bin_thin_all(hak_heap_enter(tls), NULL);
+    size_t bytes = thin ? hak_bin_thin_all(heap, NULL) : 0;
     hak_heap_leave(tls);
     return bytes;
 }
 
+void hak_tiny_magazine_flush(int class_idx) {
+    if (class_idx < 0 || (unsigned)class_idx >= HAK_CLASSES) return;
+    heaps_flush((unsigned)class_idx + 1, (unsigned)class_idx + 1, false);
+}
+
+void hak_tiny_magazine_flush_all(void) {
+    heaps_flush(1, HAK_CLASSES, false);
+}
+
 size_t hak_collect(void) {
-    hak_tiny_magazine_flush_all();
-    size_t thinned = heaps_thin();
+    size_t thinned = heaps_flush(1, HAK_CLASSES, true);
     return thinned + hak_release_all();
 }
 

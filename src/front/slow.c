@@ -69,6 +69,11 @@ static void slow_leave(struct hak_tls *tls) {
     hak_background_check();
 }
 
+/* The same, where the thread may be inside a slow path already, or have no heap. */
+static void slow_leave_huge(void) {
+    if (hak_tls.state == HAK_TLS_READY) hak_background_check();
+}
+
 /* ---- Allocation ------------------------------------------------------------------------------ */
 
 static void *slow_fail(void) {
@@ -86,7 +91,7 @@ static void *slow_huge(size_t size, size_t alignment, bool *zeroed, const void *
     }
     if (!huge) return slow_fail();
     hak_keep_taken(number, hak_site_took_huge(huge));
-    if (hak_tls.state == HAK_TLS_READY) hak_background_check();
+    slow_leave_huge();
     return huge->base;
 }
 
@@ -198,7 +203,7 @@ static void slow_release_huge(void *pointer, const char *function) {
     hak_locked_drop_huge(huge);
     hak_cached_free(huge, now, hak_keep_freed(huge->site, huge->huge_bytes, now));
     hak_cached_expire(now);
-    if (hak_tls.state == HAK_TLS_READY) hak_background_check();
+    slow_leave_huge();
 }
 
 static void slow_release_bad(void *pointer, const struct hak_finding *finding,

@@ -31,8 +31,7 @@ static void adopt_release(struct hak_heap *heap) {
 /* Makes a heap that was claimed ready for work. */
 static struct hak_heap *adopt_claimed(struct hak_heap *heap) {
     if (!heap) return NULL;
-    atomic_store_explicit(&heap->busy, 1, memory_order_relaxed);
-    hak_order_stores();
+    hak_heap_mark_busy(heap);
     if (heap->torn) hak_adopt_repair(heap);
     return heap;
 }
@@ -227,9 +226,7 @@ static void adopt_repair_slab(struct hak_heap *owner, struct hak_slab *slab) {
 }
 
 void hak_adopt_repair(struct hak_heap *heap) {
-    /* a second fork must find it torn again */
-    atomic_store_explicit(&heap->busy, 1, memory_order_relaxed);
-    hak_order_stores();
+    hak_heap_mark_busy(heap); /* a second fork must find it torn again */
     atomic_store_explicit(&heap->visitor, 0, memory_order_relaxed);
     hak_heap_reset(heap);
     adopt_visit(heap, adopt_repair_slab);

@@ -205,11 +205,16 @@ HAK_INLINE void hak_tls_close(struct hak_tls *tls, enum hak_tls_state state) {
 /* Waits until nobody visits the heap; the caller has said that it is busy.  heap/visit.c */
 void hak_heap_await(struct hak_heap *heap) HAK_COLD;
 
+/* Says that work on a heap begins which nobody visits: it was claimed, or is torn. */
+HAK_INLINE void hak_heap_mark_busy(struct hak_heap *heap) {
+    atomic_store_explicit(&heap->busy, 1, memory_order_relaxed);
+    hak_order_stores();
+}
+
 /* Says that the owner begins to work on the heap, and lets a visitor end.  No fence: the visitor's
  * barrier (os/barrier.h) makes one of the two see the other. */
 HAK_INLINE void hak_heap_set_busy(struct hak_heap *heap) {
-    atomic_store_explicit(&heap->busy, 1, memory_order_relaxed);
-    hak_order_stores();
+    hak_heap_mark_busy(heap);
     /* acquire: pairs with the visitor's end */
     if (hak_unlikely(atomic_load_explicit(&heap->visitor, memory_order_acquire)))
         hak_heap_await(heap);

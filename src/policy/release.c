@@ -69,15 +69,19 @@ void hak_release_look(uint64_t now_ms, uint32_t age_ms, bool idle) {
     hak_purge_some((uint32_t)now_ms, age_ms, UINT32_MAX);
 }
 
-void hak_release_now(uint64_t now_ms) {
-    hak_adopt_collect();
-    hak_locked_collect();
+/* Everything that is free and that no thread has becomes units.  Returns the bytes given back. */
+static size_t release_collect(void) {
+    size_t thinned = hak_adopt_collect() + hak_locked_collect();
     hak_cached_collect();
+    return thinned;
+}
+
+void hak_release_now(uint64_t now_ms) {
+    release_collect();
     if (hak_purge_delay_ms() >= 0) hak_purge_some((uint32_t)now_ms, 0, UINT32_MAX);
 }
 
 size_t hak_release_all(void) {
-    size_t thinned = hak_adopt_collect() + hak_locked_collect();
-    hak_cached_collect();
+    size_t thinned = release_collect();
     return thinned + hak_purge_all();
 }

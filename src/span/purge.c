@@ -53,9 +53,9 @@ static bool purge_offers(void) {
            hak_option_int(HAK_OPTION_SS_MEM_LEAN_DECOMMIT) == HAK_DECOMMIT_FREE;
 }
 
-bool hak_purge_pages(void *start, size_t bytes, bool *offered) {
-    *offered = purge_offers() && hak_page_offer(start, bytes);
-    return !*offered && hak_page_purge(start, bytes, HAK_PAGE_HEAP);
+enum hak_purge_result hak_purge_pages(void *start, size_t bytes) {
+    if (purge_offers() && hak_page_offer(start, bytes)) return HAK_PURGE_OFFER;
+    return hak_page_purge(start, bytes, HAK_PAGE_HEAP) ? HAK_PURGE_DONE : HAK_PURGE_FAILED;
 }
 
 /* The units of a superslab that are free and may be resident.  free: it is free as a whole.

@@ -46,9 +46,14 @@ HAK_INLINE bool hak_purge_is_tight(void) {
  * -1: for ever. */
 int64_t hak_purge_delay_ms(void);
 
-/* Gives the pages of free units back, in the way that the options want.  True: they read as zeros
- * now.  *offered: they may be taken any time, or not. */
-bool hak_purge_pages(void *start, size_t bytes, bool *offered);
+enum hak_purge_result {
+    HAK_PURGE_FAILED, /* they are as before */
+    HAK_PURGE_OFFER,  /* the system may take them any time, or not */
+    HAK_PURGE_DONE    /* they read as zeros now */
+};
+
+/* Gives the pages of free units back, in the way that the options want. */
+enum hak_purge_result hak_purge_pages(void *start, size_t bytes);
 
 /* The bytes that are free now, and may be resident: an estimate. */
 size_t hak_purge_dirty(void);

@@ -303,14 +303,14 @@ size_t hak_region_purge_slots(struct hak_region *region, uint64_t slots) {
         if (!region_claim_run(region, run)) continue;
         struct hak_superslab *superslab = &region->superslab[first];
         size_t bytes = (size_t)count << HAK_SUPERSLAB_SHIFT;
-        bool offered;
-        if (hak_purge_pages(superslab->base, bytes, &offered)) {
+        enum hak_purge_result result = hak_purge_pages(superslab->base, bytes);
+        if (result == HAK_PURGE_DONE) {
             for (unsigned i = 0; i < count; i++)
                 atomic_store_explicit(&superslab[i].dirty_units, 0, memory_order_relaxed);
             purged += bytes;
             region_purge_meta(superslab, count);
         }
-        if (offered) hak_superslab_offered(superslab, count);
+        if (result == HAK_PURGE_OFFER) hak_superslab_offered(superslab, count);
         atomic_fetch_or_explicit(&region->free_slots, run, memory_order_release);
     }
     return purged;

@@ -196,14 +196,14 @@ size_t hak_superslab_purge(struct hak_superslab *superslab) {
             continue;
         }
         tried |= run;
-        bool offered;
-        if (hak_purge_pages(hak_superslab_unit_base(superslab, first),
-                            (size_t)count << HAK_UNIT_SHIFT, &offered)) {
+        size_t bytes = (size_t)count << HAK_UNIT_SHIFT;
+        enum hak_purge_result result = hak_purge_pages(hak_superslab_unit_base(superslab, first),
+                                                       bytes);
+        if (result == HAK_PURGE_DONE) {
             atomic_fetch_and_explicit(&superslab->dirty_units, ~run, memory_order_relaxed);
-            purged += (size_t)count << HAK_UNIT_SHIFT;
-        } else if (offered) {
-            hak_superslab_offered(superslab, 1);
+            purged += bytes;
         }
+        if (result == HAK_PURGE_OFFER) hak_superslab_offered(superslab, 1);
         superslab_give(superslab, run);
     }
 }

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 enum { THREADS_MAX = 64, BLOCKS = 4000, KEPT = 100, EXCHANGE = 256 };
+enum { ALARM = 240 }; /* seconds, beyond those that a storm is to last */
 
 static void pause_ms(long ms) {
     const struct timespec time = {ms / 1000, ms % 1000 * 1000000};
@@ -119,6 +120,7 @@ static void *storm_thread(void *argument) {
 
 static void storm(unsigned threads, long seconds) {
     pthread_t thread[THREADS_MAX];
+    alarm((unsigned)seconds + ALARM);
     for (uintptr_t i = 0; i < threads; i++) thread[i] = life_thread(storm_thread, (void *)i);
     pause_ms(seconds * 1000);
     atomic_store_explicit(&stop, true, memory_order_relaxed);
@@ -127,7 +129,7 @@ static void storm(unsigned threads, long seconds) {
 }
 
 int main(int argc, char **argv) {
-    life_start(240);
+    life_start(ALARM);
     long threads = life_argument(argc, argv, 2, 4);
     if (argc < 2 || threads < 1 || threads > THREADS_MAX) life_fail("rest|storm THREADS [SECONDS]");
     if (strcmp(argv[1], "rest") == 0) {
