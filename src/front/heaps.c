@@ -10,7 +10,7 @@
 #include "heap/thread_heap.h"
 #include "large/cached.h"
 #include "observe/wrapper.h"
-#include "policy/release.h"
+#include "policy/background.h"
 
 #include <errno.h>
 #include <string.h>
@@ -52,7 +52,7 @@ static void *heaps_allocate(struct hak_heap *heap, size_t size, size_t alignment
     else if (size <= HAK_LARGE_MAX) class = hak_class_of(size);
     void *block = heaps_try(heap, class, size, alignment, zeroed, site);
     if (!block) { /* what is free in the wrong place may be what is missing */
-        hak_release_all();
+        hak_background_release();
         block = heaps_try(heap, class, size, alignment, zeroed, site);
     }
     if (!block) errno = ENOMEM;
@@ -122,7 +122,7 @@ void hak_tiny_magazine_flush_all(void) {
 
 size_t hak_collect(void) {
     size_t thinned = heaps_flush(1, HAK_CLASSES, true);
-    return thinned + hak_release_all();
+    return thinned + hak_background_release();
 }
 
 int hak_malloc_trim(size_t pad) {

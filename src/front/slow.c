@@ -86,7 +86,7 @@ static void *slow_huge(size_t size, size_t alignment, bool *zeroed, const void *
     uint16_t number = hak_wrapper_site(HAK_CALL(site), true, &address);
     struct hak_superslab *huge = hak_cached_alloc(size, alignment, number, zeroed);
     if (!huge) {
-        hak_release_all(); /* what is free in the wrong place may be what is missing */
+        hak_background_release(); /* what is free in the wrong place may be what is missing */
         huge = hak_cached_alloc(size, alignment, number, zeroed);
     }
     if (!huge) return slow_fail();
@@ -100,7 +100,7 @@ static struct hak_block *slow_refill(struct hak_heap *heap, unsigned class, bool
     struct hak_block *block = hak_bin_refill(heap, class, zeroed);
     if (hak_unlikely(!block)) { /* as in slow_huge */
         hak_idle_shrink_all(heap);
-        hak_release_all();
+        hak_background_release();
         block = hak_bin_take(heap, class, zeroed);
     }
     if (block && class <= HAK_SHARED_CLASSES)

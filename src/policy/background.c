@@ -48,6 +48,10 @@
 /* For so long, at least, a thread is in no slow path before something is taken from it. */
 #define BACKGROUND_QUIET_MS_MIN (HAK_STRESS ? 0u : 100u)
 
+/* For so long a release waits for a look, and so often. */
+#define BACKGROUND_LOOK_AWAIT_MS 100u
+#define BACKGROUND_LOOKS_AWAITED 3u
+
 enum background_state {
     BACKGROUND_NONE,
     BACKGROUND_AWAKE,   /* or starting */
@@ -60,6 +64,10 @@ static _Atomic uint32_t background_word;
 
 static _Atomic bool background_forbidden; /* atomic, seq_cst: there is to be none any more */
 static _Atomic bool background_leaves;    /* atomic, relaxed: it is to end, for now */
+
+/* Looks begun and ended: odd while one is under way.  Written by the thread alone.  atomic,
+ * seq_cst: who finds something in the hands of a look sees here that there is one */
+static _Atomic uint32_t background_looks;
 
 /* atomic, relaxed: all.  No attempt before that; how long the wait was; was one left out? */
 static _Atomic uint64_t background_retry_at;
@@ -179,15 +187,49 @@ static bool background_goes_on(void) {
            !atomic_load_explicit(&background_leaves, memory_order_relaxed);
 }
 
+/* A fork may have left a look that never ends. */
+static void background_looking(bool on) {
+    uint32_t looks = atomic_load_explicit(&background_looks, memory_order_relaxed);
+    atomic_store_explicit(&background_looks, looks + ((looks & 1) != on), memory_order_seq_cst);
+}
+
 static void background_run(void) {
     struct background_pace pace = {.pause_ms = background_first_pause(hak_purge_delay_ms())};
     if (hak_helper_is_ordinary()) hak_barrier_begin(); /* without, it visits no heap */
     bool work = true;
+    background_looking(false);
     while (background_goes_on()) {
         background_wait(&pace, work);
-        if (background_goes_on()) work = background_look(&pace);
+        if (!background_goes_on()) break;
+        background_looking(true);
+        work = background_look(&pace);
+        background_looking(false);
     }
     background_set_none();
+}
+
+/* ---- Beside it ------------------------------------------------------------------------------ */
+
+/* Waits until a look that is under way has ended, or for long enough.  Returns background_looks. */
+static uint32_t background_await_look(void) {
+    for (unsigned ms = 0;; ms++) {
+        uint32_t looks = atomic_load_explicit(&background_looks, memory_order_seq_cst);
+        if (!(looks & 1) || ms == BACKGROUND_LOOK_AWAIT_MS ||
+            background_state_of(background_load()) == BACKGROUND_NONE) {
+            return looks;
+        }
+        hak_helper_wait(&background_looks, looks, 1);
+    }
+}
+
+size_t hak_background_release(void) {
+    size_t bytes = 0;
+    for (unsigned tries = 0; tries < BACKGROUND_LOOKS_AWAITED; tries++) {
+        uint32_t looks = background_await_look();
+        bytes += hak_release_all();
+        if (atomic_load_explicit(&background_looks, memory_order_seq_cst) == looks) break;
+    }
+    return bytes;
 }
 
 /* ---- Waking and ending it -------------------------------------------------------------------- */

@@ -38,6 +38,10 @@ HAK_INLINE void hak_background_check(void) {
  * an attempt, or if the background thread sleeps: it looks on until the others do. */
 void hak_background_remind(uint64_t now_ms);
 
+/* hak_release_all (policy/release.h), and what the thread had in its hands meanwhile: waits for the
+ * end of a look, up to 0.1 s.  Returns the bytes given back. */
+size_t hak_background_release(void);
+
 /* When the process starts: with the option `on` the thread does, too. */
 void hak_background_begin(void);
 

@@ -5,8 +5,8 @@
 usage: run_fault.py INJECT WORKLOAD once|from|short|few
 HAKMEM_LIB is the library; without it: glibc
 
-short does both at a sample of the positions, the first sixty densely; few at a third of those: for
-builds that make many more calls.  Status 0: no crash, no abort, contents intact, ENOMEM for every
+short does both at a sample of the positions, the first sixty densely; few at a third of those, with
+a fourth of the work: for builds that make many more calls.  Status 0: no crash, no abort, contents intact, ENOMEM for every
 refused request, and all well after the failures ended.
 """
 
@@ -19,12 +19,12 @@ import sys
 SKIPPED = 77
 
 
-def run(inject, workload, position, mode):
+def run(inject, workload, position, mode, share):
     """One run; returns (exit status, calls made, calls failed, requests refused, what was said)."""
     environment = dict(os.environ, HAKMEM_PURGE_DELAY_MS="0")
     if "HAKMEM_LIB" in environment:
         environment["LD_PRELOAD"] = environment["HAKMEM_LIB"]
-    done = subprocess.run([inject, str(position), mode, workload], env=environment, timeout=300,
+    done = subprocess.run([inject, str(position), mode, workload, share], env=environment, timeout=300,
                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                           check=False, text=True, errors="replace")
     calls = re.search(r"calls (\d+) failed (\d+)", done.stdout)
@@ -46,7 +46,8 @@ def main():
     if len(sys.argv) != 4:
         sys.exit(__doc__)
     inject, workload, mode = sys.argv[1:]
-    status, count, _, refused, said = run(inject, workload, 0, "once")
+    share = "4" if mode == "few" else "1"
+    status, count, _, refused, said = run(inject, workload, 0, "once", share)
     if status == SKIPPED:
         print(said)
         sys.exit(SKIPPED)
@@ -55,7 +56,7 @@ def main():
 
     places = positions(count, mode)
     with concurrent.futures.ThreadPoolExecutor(max_workers=2) as pool:
-        results = list(pool.map(lambda place: run(inject, workload, *place), places))
+        results = list(pool.map(lambda place: run(inject, workload, *place, share), places))
     wrong = 0
     for (position, how), (status, _, _, _, said) in zip(places, results):
         if status != 0:

@@ -7,6 +7,8 @@
  * Between the markers every request may be refused, with ENOMEM and nothing else changed.  After
  * them everything must be as if nothing had happened.  Nothing but the allocator makes memory calls
  * in between: no stdio, and stacks of our own for the threads.
+ *   fault_workload [SHARE]
+ * does the SHARE-th part of it.
  */
 #define _GNU_SOURCE
 #include "marker.h"
@@ -31,6 +33,7 @@ enum { SLOTS = 400, SHARED = 64, THREADS = 3, STACK_BYTES = 128 << 10 };
 
 static _Atomic(unsigned char *) shared[SHARED];
 static _Atomic unsigned refused;
+static unsigned share = 1;
 
 static _Noreturn __attribute__((format(printf, 1, 2))) void fail(const char *format, ...) {
     char text[200];
@@ -142,10 +145,10 @@ static uint32_t draw(uint32_t *state) {
 }
 
 /* Blocks of up to `limit` bytes in every way there is; `steps` of them. */
-static void work(uint32_t seed, size_t limit, int steps) {
+static void work(uint32_t seed, size_t limit, unsigned steps) {
     unsigned char *slots[SLOTS] = {NULL};
     uint32_t random = seed;
-    for (int i = 0; i < steps; i++) {
+    for (unsigned i = 0; i < steps / share; i++) {
         uint32_t number = draw(&random);
         unsigned char **slot = &slots[number % SLOTS];
         size_t size = 16 + (number >> 9) % limit;
@@ -195,9 +198,9 @@ static void work_emptying(void) {
     enum { COUNT = 3000 };
     static unsigned char *blocks[COUNT];
     for (int round = 0; round < 3; round++) {
-        for (size_t i = 0; i < COUNT; i++)
+        for (size_t i = 0; i < COUNT / share; i++)
             blocks[i] = round == 1 ? take_zeroed(1000 + i % 100) : take(500 + i % 1000);
-        for (size_t i = 0; i < COUNT; i++) give(blocks[i]);
+        for (size_t i = 0; i < COUNT / share; i++) give(blocks[i]);
         (void)malloc_trim(0);
     }
 }
@@ -212,7 +215,7 @@ static void work_heap(void) {
     *(void **)&heap_destroy = dlsym(RTLD_DEFAULT, "hak_heap_destroy");
     struct hak_heap *heap = heap_new ? heap_new() : NULL;
     if (!heap_new || !granted(heap, "hak_heap_new", 0)) return;
-    for (size_t i = 0; i < 300; i++) {
+    for (size_t i = 0; i < 300 / share; i++) {
         size_t size = i % 100 == 99 ? (size_t)2 << 20 : 16 + i * 40;
         unsigned char *block = heap_malloc(heap, size);
         if (!granted(block, "hak_heap_malloc", size)) continue;
@@ -286,7 +289,8 @@ static void check_recovered(void) {
              (unsigned long long)sum);
 }
 
-int main(void) {
+int main(int argc, char **argv) {
+    if (argc > 1) share = (unsigned)strtoul(argv[1], NULL, 10);
     unsigned char *kept = take(1000), *kept_huge = take(3 << 20);
     (void)syscall(MARKER_CALL, MARKER_ON);
     work_all(3);

@@ -44,7 +44,7 @@ def c_program(functions):
 
 
 def write_sources(case):
-    (case.inputs / "big.c").write_text(c_program(250), encoding="utf-8")
+    (case.inputs / "big.c").write_text(c_program(150), encoding="utf-8")
     (case.inputs / "small.c").write_text(c_program(25), encoding="utf-8")
 
 

@@ -31,8 +31,7 @@ static size_t left(void) {
 
 static void (*on_sleep)(unsigned times); /* it waits without end, for the nth time */
 static unsigned sleeps, looks;
-static uint64_t slept_at, looked_for_ms;
-static uint64_t busy_ns; /* processor time used in each wait */
+static uint64_t slept_at, looked_for_ms, busy_ns; /* the last: processor time used in each wait */
 
 static void helper_waits(_Atomic uint32_t *word, uint32_t value, uint32_t ms) {
     assert_true(++looks < NEVER);
@@ -74,9 +73,7 @@ static void begin(void) {
 static void (*to_run)(void);
 
 static void run_now(_Atomic uint32_t *word, uint32_t value, uint32_t ms) {
-    (void)word;
-    (void)value;
-    (void)ms;
+    (void)word, (void)value, (void)ms;
     void (*body)(void) = to_run;
     to_run = NULL;
     if (body) body();
@@ -89,6 +86,11 @@ static void start_for_later(void) {
     to_run = fake_helper_started();
     assert_non_null(to_run);
     fake_helper_on_wait(run_now);
+}
+
+static void litter_in_vain(void) {
+    litter(8);
+    assert_null(fake_helper_started());
 }
 
 /* ---- Tests ----------------------------------------------------------------------------------- */
@@ -147,19 +149,13 @@ static void test_parked_heaps(void **state) {
     assert_true(stats.purged > 8 * MIB);
 }
 
-static void test_nothing_to_do(void **state) {
+/* For a program of one thread it takes more. */
+static void test_too_little(void **state) {
     (void)state;
     if (HAK_STRESS) return; /* other amounts, other pauses */
     begin();
     litter(1);
     assert_null(fake_helper_started());
-}
-
-/* For a program of one thread it takes more. */
-static void test_first_thread(void **state) {
-    (void)state;
-    if (HAK_STRESS) return; /* other amounts, other pauses */
-    begin();
     fake_helper_is_second(true);
     litter(3);
     assert_true(left() >= 2 * MIB);
@@ -174,8 +170,7 @@ static void test_end(void **state) {
     hak_background_end();
     assert_null(to_run);
     assert_int_equal(fake_helper_waked(), 1);
-    litter(8);
-    assert_null(fake_helper_started());
+    litter_in_vain();
     hak_background_end(); /* there is none */
     assert_int_equal(fake_helper_waked(), 1);
 }
@@ -187,20 +182,17 @@ static void test_no_thread_to_end(void **state) {
     assert_non_null(fake_helper_started());
     fake_fork();
     hak_background_end();
-    litter(8);
-    assert_null(fake_helper_started()); /* nor will there be one */
+    litter_in_vain(); /* nor will there be one */
 }
 
 static void test_options(void **state) {
     (void)state;
     begin();
     option("background", "off");
-    litter(8);
-    assert_null(fake_helper_started());
+    litter_in_vain();
     option("background", "auto");
     option("purge_delay_ms", "-1");
-    litter(8);
-    assert_null(fake_helper_started());
+    litter_in_vain();
     option("purge_delay_ms", "1000");
     hak_background_begin();
     assert_null(fake_helper_started());
@@ -211,26 +203,21 @@ static void test_options(void **state) {
     assert_null(fake_helper_started());
 }
 
-/* Attempts that can't succeed are made less and less often; one that came too soon is made up
- * for. */
+/* Attempts that can't succeed are made less and less often; one too soon is made up for. */
 static void test_refusals(void **state) {
     (void)state;
     begin();
     fake_helper_allow(true, false, true);
-    litter(8);
-    assert_null(fake_helper_started());
+    litter_in_vain();
     fake_helper_allow(false, true, true);
     fake_clock_advance(1);
-    litter(8);
-    assert_null(fake_helper_started());
+    litter_in_vain();
     fake_helper_allow(true, true, false);
     fake_clock_advance(2);
-    litter(8);
-    assert_null(fake_helper_started());
+    litter_in_vain();
     fake_helper_allow(true, true, true);
     fake_clock_advance(3);
-    litter(8); /* too soon */
-    assert_null(fake_helper_started());
+    litter_in_vain(); /* too soon */
     hak_background_remind(100006);
     hak_background_check();
     assert_null(fake_helper_started());
@@ -242,9 +229,8 @@ static void test_refusals(void **state) {
 
 static void wake_twice(unsigned times) {
     if (times > 2) return;
-    litter(8);
+    litter_in_vain();
     assert_int_equal(fake_helper_waked(), times);
-    assert_null(fake_helper_started());
 }
 
 static void test_woken(void **state) {
@@ -267,7 +253,7 @@ static void end_a_thread(unsigned times) {
     assert_int_equal(fake_helper_waked(), 1);
 }
 
-static void test_woken_by_a_thread_that_ends(void **state) {
+static void test_woken_by_an_end(void **state) {
     (void)state;
     begin();
     struct fake_thread *first = fake_thread_switch(&worker);
@@ -360,13 +346,42 @@ static void test_lean(void **state) {
     assert_true(slept_at < 500);
 }
 
+/* Who wants all back waits for what it has in its hands; not for ever, nor when it has nothing. */
+static unsigned awaited;
+
+static void count_waits(_Atomic uint32_t *word, uint32_t value, uint32_t ms) {
+    assert_int_equal(atomic_load(word), value);
+    assert_int_equal(ms, 1);
+    awaited++;
+}
+
+static void release_meanwhile(bool begins) {
+    if (begins || !looks || awaited) return;
+    fake_helper_on_wait(count_waits);
+    hak_background_release();
+    fake_helper_on_wait(helper_waits);
+}
+
+static void test_release_beside_it(void **state) {
+    (void)state;
+    begin();
+    litter(8);
+    fake_hook = release_meanwhile;
+    run(rest);
+    assert_in_range(awaited, 10, 1000);
+    awaited = 0;
+    fake_helper_on_wait(count_waits);
+    hak_background_release();
+    assert_int_equal(awaited, 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         ISOLATED(test_idle_process),
         ISOLATED(test_busy_process),
         ISOLATED(test_cached_blocks),
         ISOLATED(test_parked_heaps),
-        ISOLATED(test_nothing_to_do),
+        ISOLATED(test_too_little),
         ISOLATED(test_options),
         ISOLATED(test_refusals),
         ISOLATED(test_woken),
@@ -375,11 +390,11 @@ int main(void) {
         ISOLATED(test_turned_off),
         ISOLATED(test_fork),
         ISOLATED(test_lean),
-        ISOLATED(test_first_thread),
         ISOLATED(test_end),
-        ISOLATED(test_woken_by_a_thread_that_ends),
+        ISOLATED(test_woken_by_an_end),
         ISOLATED(test_not_the_last_thread),
         ISOLATED(test_no_thread_to_end),
+        ISOLATED(test_release_beside_it),
     };
     return cmocka_run_group_tests_name("policy/background", tests, NULL, NULL);
 }
