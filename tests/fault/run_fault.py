@@ -6,8 +6,8 @@ usage: run_fault.py INJECT WORKLOAD once|from|short|few
 HAKMEM_LIB is the library; without it: glibc
 
 short does both at a sample of the positions, the first sixty densely; few at a third of those, with
-a fourth of the work: for builds that make many more calls.  Status 0: no crash, no abort, contents intact, ENOMEM for every
-refused request, and all well after the failures ended.
+a fourth of the work: for builds that make many more calls.  Status 0: no crash, no abort, contents
+intact, ENOMEM for every refused request, and all well after the failures ended.
 """
 
 import concurrent.futures
@@ -24,9 +24,9 @@ def run(inject, workload, position, mode, share):
     environment = dict(os.environ, HAKMEM_PURGE_DELAY_MS="0")
     if "HAKMEM_LIB" in environment:
         environment["LD_PRELOAD"] = environment["HAKMEM_LIB"]
-    done = subprocess.run([inject, str(position), mode, workload, share], env=environment, timeout=300,
-                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                          check=False, text=True, errors="replace")
+    done = subprocess.run([inject, str(position), mode, workload, share], env=environment,
+                          timeout=300, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, check=False, text=True, errors="replace")
     calls = re.search(r"calls (\d+) failed (\d+)", done.stdout)
     refused = re.search(r"refused (\d+)", done.stdout)
     return (done.returncode, int(calls[1]) if calls else 0, int(calls[2]) if calls else 0,
