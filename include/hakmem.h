@@ -185,6 +185,8 @@ struct hak_stats {
     uint64_t bigcache_bytes;   /* there now; part of free_dirty                             */
 
     uint64_t os_madvise_populate; /* system calls: pages asked for ahead, many at once */
+
+    uint64_t superslabs_huge; /* superslabs of 2 MiB that were made resident as one huge page */
 };
 
 /* Fills in *stats.  Set .version and .size first: an older caller gets the fields that it knows.

@@ -28,7 +28,7 @@ struct hak_counters {
     hak_count_t lost_bytes;     /* those that could not be unmapped, and hold nothing */
 
     /* events */
-    hak_count_t slabs_new, slabs_empty, slabs_adopted, superslabs_empty;
+    hak_count_t slabs_new, slabs_empty, slabs_adopted, superslabs_empty, superslabs_huge;
     hak_count_t huge_allocs, huge_frees, heaps, purged_bytes;
     hak_count_t free_foreign;
 };

@@ -36,6 +36,9 @@ HAK_OPTION(PURGE_DELAY_MS, "purge_delay_ms", INT, RUN, 1000, -1, 3600000, NULL,
 HAK_OPTION(BACKGROUND, "background", WORD, RUN, HAK_BACKGROUND_AUTO, 0, 2, "auto|on|off",
            "a thread that gives memory back in an idle process; auto: once there is enough of it; "
            "on: from the start")
+HAK_OPTION(THP, "thp", WORD, RUN, HAK_THP_ADAPTIVE, 0, 2, "adaptive|never|always",
+           "huge pages for small blocks; adaptive: in a large heap, where they cost no more than "
+           "small ones; always: whatever they cost")
 HAK_OPTION(SS_MEM_LEAN, "ss_mem_lean", BOOL, RUN, 0, 0, 1, NULL,
            "hold the process's resident memory at ss_mem_lean_target_mb: above that nothing that "
            "is free is kept")

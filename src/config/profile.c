@@ -11,6 +11,7 @@ const struct hak_profile_row hak_profile_table[HAK_PROFILE_ROW_COUNT] = {
     /*                              speed    balanced  lean    learn  */
     {HAK_OPTION_PURGE_DELAY_MS,  {  10000,     1000,    100,    1000 }},
     {HAK_OPTION_LEARN,           {      0,        0,      0,       1 }},
+    {HAK_OPTION_THP,             {      0,        0,      1,       0 }}, /* adaptive, never */
     {HAK_OPTION_MAGAZINE_BYTES,  { 4096*K,   1024*K,   64*K,  1024*K }},
     {HAK_OPTION_MAGAZINE_BLOCKS, {   2048,     1024,    256,    1024 }},
     {HAK_OPTION_SS_MEM_LEAN,     {      0,        0,      1,       0 }},

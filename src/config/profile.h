@@ -9,7 +9,7 @@
 #include "config/table.h"
 
 #define HAK_PROFILE_COUNT     4
-#define HAK_PROFILE_ROW_COUNT 7
+#define HAK_PROFILE_ROW_COUNT 8
 
 /* What each profile sets one option to. */
 struct hak_profile_row {

@@ -49,6 +49,7 @@ static const struct print_row {
     ROW(slabs_empty, PRINT_EVENTS),
     ROW(slabs_adopted, PRINT_EVENTS),
     ROW(superslabs_empty, PRINT_EVENTS),
+    ROW(superslabs_huge, PRINT_EVENTS),
     ROW(huge_allocs, PRINT_EVENTS),
     ROW(huge_frees, PRINT_EVENTS),
     ROW(heaps, PRINT_EVENTS),

@@ -47,6 +47,7 @@ static void stats_from_counters(struct hak_stats *stats) {
     stats->slabs_empty = hak_counter_read(&from->slabs_empty);
     stats->slabs_adopted = hak_counter_read(&from->slabs_adopted);
     stats->superslabs_empty = hak_counter_read(&from->superslabs_empty);
+    stats->superslabs_huge = hak_counter_read(&from->superslabs_huge);
     stats->huge_allocs = hak_counter_read(&from->huge_allocs);
     stats->huge_frees = hak_counter_read(&from->huge_frees);
     stats->heaps = hak_counter_read(&from->heaps);

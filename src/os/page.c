@@ -7,6 +7,7 @@
 #include "os/page.h"
 
 #include "base/counter.h"
+#include "os/clock.h"
 #include "os/env.h"
 #include "os/syscall.h"
 
@@ -166,6 +167,21 @@ enum hak_page_moved hak_page_move(void *from, size_t from_bytes, void *to, size_
 
 void hak_page_avoid_huge(void *start, size_t bytes) {
     page_madvise(start, bytes, MADV_NOHUGEPAGE, &hak_counters.os_madvise_nohugepage);
+}
+
+uint64_t hak_page_touch(char *start, size_t bytes) {
+    uint64_t begin = hak_clock_ns();
+    for (size_t i = 0; i < bytes; i += hak_page_bytes()) *(volatile char *)(start + i) = 0;
+    return hak_clock_ns() - begin;
+}
+
+/* The advice is taken back: what is purged later is not to be filled up again by the kernel. */
+uint64_t hak_page_touch_huge(char *start, size_t bytes) {
+    uint64_t begin = hak_clock_ns();
+    if (!page_madvise(start, bytes, MADV_HUGEPAGE, &hak_counters.os_madvise_hugepage)) return 0;
+    *(volatile char *)start = 0;
+    hak_page_avoid_huge(start, bytes);
+    return hak_clock_ns() - begin;
 }
 
 void *hak_page_map_wiped(void) {

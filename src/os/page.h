@@ -51,6 +51,11 @@ bool hak_page_populate(void *start, size_t bytes);
 /* Asks for no huge pages in the range: a small heap must not become resident 2 MiB at a time. */
 void hak_page_avoid_huge(void *start, size_t bytes);
 
+/* Makes a range resident that reads as zeros, by touching each page of it; the second one as a huge
+ * page, where the system has one.  Both return how many nanoseconds that took; 0: it is refused. */
+uint64_t hak_page_touch(char *start, size_t bytes);
+uint64_t hak_page_touch_huge(char *start, size_t bytes);
+
 /* Maps one page whose contents the kernel zeroes in a forked child.  NULL: not supported. */
 void *hak_page_map_wiped(void);
 

@@ -26,7 +26,8 @@ struct hak_slab *hak_slab_new(uint32_t owner, unsigned class) {
     const struct hak_class *info = &hak_class_table[class];
     unsigned first;
     bool dirty;
-    struct hak_superslab *superslab = hak_superslab_claim(info->units, &first, &dirty);
+    struct hak_superslab *superslab = hak_superslab_claim(info->units, class <= HAK_SHARED_CLASSES,
+                                                          &first, &dirty);
     if (!superslab) return NULL;
     struct hak_slab *slab = hak_slab_at(superslab, first);
     slab->next = slab->prev = NULL;

@@ -12,6 +12,7 @@
 #include "os/page.h"
 #include "span/purge.h"
 #include "span/region.h"
+#include "span/thp.h"
 
 #define SUPERSLAB_FULL 0xffffffffu
 
@@ -20,6 +21,7 @@
 #define SUPERSLAB_TRIES 64u
 
 static struct hak_region_hint superslab_hint;
+static _Atomic uint32_t superslab_dense; /* atomic, relaxed: those in pieces that are dense */
 
 /* The hint for runs of `count` units. */
 static _Atomic uint64_t *superslab_roomy(struct hak_superslab *superslab, unsigned count) {
@@ -95,10 +97,24 @@ static struct hak_superslab *superslab_claim_partial(unsigned count, unsigned *f
     return NULL;
 }
 
+/* Touches a fresh superslab, if that is better done at once. */
+static void superslab_touch(struct hak_superslab *superslab, uint32_t dense) {
+    if (atomic_load_explicit(&superslab->dirty_units, memory_order_relaxed)) return;
+    enum hak_thp_plan plan = hak_thp_plan(dense);
+    if (plan == HAK_THP_SAMPLE) hak_thp_sample(superslab->base);
+    if (plan == HAK_THP_WHOLE && hak_thp_touch(superslab->base))
+        atomic_store_explicit(&superslab->dirty_units, SUPERSLAB_FULL, memory_order_relaxed);
+}
+
 /* Cuts the first `count` units off a whole superslab; NULL: no memory. */
-static struct hak_superslab *superslab_claim_whole(unsigned count, unsigned *first) {
+static struct hak_superslab *superslab_claim_whole(unsigned count, bool dense, unsigned *first) {
     struct hak_superslab *superslab = hak_region_claim(1);
     if (!superslab) return NULL;
+    superslab->dense = dense;
+    if (dense) {
+        superslab_touch(superslab,
+                        atomic_fetch_add_explicit(&superslab_dense, 1, memory_order_relaxed));
+    }
     *first = 0;
     superslab->cut = true;
     uint32_t left = SUPERSLAB_FULL & ~(uint32_t)hak_bits_run(0, count);
@@ -114,12 +130,13 @@ static struct hak_superslab *superslab_claim_whole(unsigned count, unsigned *fir
     return superslab;
 }
 
-struct hak_superslab *hak_superslab_claim(unsigned count, unsigned *first, bool *dirty) {
+struct hak_superslab *hak_superslab_claim(unsigned count, bool dense, unsigned *first,
+                                          bool *dirty) {
     unsigned tries;
     struct hak_superslab *superslab;
     do { /* goes round only when there is no whole superslab any more, and always gets further */
         superslab = superslab_claim_partial(count, first, &tries);
-        if (!superslab) superslab = superslab_claim_whole(count, first);
+        if (!superslab) superslab = superslab_claim_whole(count, dense, first);
     } while (!superslab && tries == SUPERSLAB_TRIES);
     if (!superslab) return NULL;
     uint32_t was_dirty = atomic_load_explicit(&superslab->dirty_units, memory_order_relaxed);
@@ -151,6 +168,7 @@ static void superslab_give(struct hak_superslab *superslab, uint32_t run) {
         atomic_compare_exchange_strong_explicit(&superslab->free_units, &full, 0,
                                                 memory_order_acquire, memory_order_relaxed)) {
         hak_counter_add(&hak_counters.superslabs_empty, 1);
+        if (superslab->dense) atomic_fetch_sub_explicit(&superslab_dense, 1, memory_order_relaxed);
         hak_region_release(superslab, 1);
         return;
     }

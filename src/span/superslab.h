@@ -60,6 +60,7 @@ struct hak_superslab {
     _Atomic uint8_t kind;      /* atomic: enum hak_superslab_kind, for diagnosis and statistics */
     bool cut : 1;              /* owner: was in pieces since its meta was purged */
     bool grows : 1;            /* owner: a huge block that counts as growing: large/huge.c */
+    bool dense : 1;            /* owner: was cut for what is filled from one end to the other */
     uint16_t slot;             /* const: index in the region */
     struct hak_region *region; /* const */
     char *base;                /* const while the region is mapped */
@@ -78,9 +79,10 @@ _Static_assert(sizeof(struct hak_superslab) <= HAK_CACHE_LINE,
 /* seen_ms of one all of whose dirty units were offered (span/purge.h). */
 #define HAK_PURGE_OFFERED UINT32_MAX
 
-/* Claims `count` (1 to HAK_SUPERSLAB_UNITS) units in a row.  Returns the superslab and the first
+/* Claims `count` (1 to HAK_SUPERSLAB_UNITS) units in a row.  dense: they will be written to from
+ * one end to the other; then they may come from a huge page.  Returns the superslab and the first
  * unit's index; *dirty: at least one of them may hold old contents.  NULL: no memory. */
-struct hak_superslab *hak_superslab_claim(unsigned count, unsigned *first, bool *dirty);
+struct hak_superslab *hak_superslab_claim(unsigned count, bool dense, unsigned *first, bool *dirty);
 
 /* Claims the `count` units from `first` on, if they are there and all of them are free. */
 bool hak_superslab_claim_at(struct hak_superslab *superslab, unsigned first, unsigned count);

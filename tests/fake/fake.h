@@ -84,6 +84,12 @@ void fake_page_place(size_t bytes);
 /* Called, if set, when code that is not to be looked at begins (true) and ends (step.h). */
 extern void (*fake_hook)(bool begins);
 
+/* What hak_page_touch takes a page, and hak_page_touch_huge in all; 0, as at the start: it is
+ * refused.  How often the latter was called, and for what the last time. */
+void fake_touch_costs(uint64_t page_ns, uint64_t huge_ns);
+unsigned fake_touch_calls(void);
+char *fake_touch_last(void);
+
 /* ---- Clock ----------------------------------------------------------------------------------- */
 
 void fake_clock_set(uint64_t ms);

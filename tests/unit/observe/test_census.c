@@ -182,7 +182,7 @@ static void test_forgotten_unit(void **state) {
     hak_malloc(100);
     take();
     uint64_t waste = census.waste;
-    hak_superslab_claim(3, &first, &dirty);
+    hak_superslab_claim(3, true, &first, &dirty);
     take();
     assert_int_equal(census.waste - waste, 3 * HAK_UNIT_BYTES);
 }

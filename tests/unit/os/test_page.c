@@ -221,6 +221,40 @@ static void test_populate(void **state) {
     assert_int_equal(errno, 5);
 }
 
+static void test_touch(void **state) {
+    (void)state;
+    size_t page = hak_page_bytes();
+    char *start = hak_page_map(64 * page, page, HAK_PAGE_HEAP);
+    hak_page_avoid_huge(start, 64 * page);
+    assert_true(hak_page_touch(start, 16 * page) > 0);
+    assert_int_equal(resident_pages(start, 64), 16);
+    assert_true(is_zero(start, 64 * page));
+}
+
+/* All of it is resident afterwards, or a page. */
+static void test_touch_huge(void **state) {
+    (void)state;
+    size_t page = hak_page_bytes(), count = 2 * MIB / page;
+    char *start = hak_page_map(6 * MIB, 2 * MIB, HAK_PAGE_HEAP);
+    hak_page_avoid_huge(start, 6 * MIB);
+    errno = 5;
+    if (!hak_page_touch_huge(start + 2 * MIB, 2 * MIB)) skip(); /* a kernel without them */
+    assert_int_equal(errno, 5);
+    assert_int_equal(read_count(&hak_counters.os_madvise_hugepage), 1);
+    if (unit_emulated()) skip();
+    assert_int_equal(resident_pages(start, 64), 0);
+    assert_int_equal(resident_pages(start + 4 * MIB, 64), 0);
+    unsigned first = resident_pages(start + 2 * MIB, 1);
+    unsigned last = resident_pages(start + 2 * MIB + (count - 32) * page, 32);
+    assert_int_equal(first, 1);
+    assert_true(last == 0 || last == 32);
+    assert_true(is_zero(start, 6 * MIB));
+    /* the advice was taken back */
+    assert_true(hak_page_purge(start + 2 * MIB, 2 * MIB, HAK_PAGE_HEAP));
+    start[2 * MIB] = 1;
+    assert_int_equal(resident_pages(start + 2 * MIB, 64), 1);
+}
+
 static void test_wiped(void **state) {
     (void)state;
     volatile unsigned *page = hak_page_map_wiped();
@@ -243,6 +277,7 @@ int main(void) {
         ISOLATED(test_move),           ISOLATED(test_move_and_keep),
         ISOLATED(test_no_memory),      ISOLATED(test_limited_address_space),
         ISOLATED(test_avoid_huge),     ISOLATED(test_populate),
+        ISOLATED(test_touch),          ISOLATED(test_touch_huge),
         ISOLATED(test_wiped),
     };
     return cmocka_run_group_tests_name("os/page", tests, NULL, NULL);

@@ -21,7 +21,7 @@ static size_t look(uint32_t now_ms, uint32_t age_ms) {
 static struct hak_superslab *pieces(unsigned count) {
     unsigned first, rest;
     bool dirty;
-    struct hak_superslab *superslab = hak_superslab_claim(UNITS, &first, &dirty);
+    struct hak_superslab *superslab = hak_superslab_claim(UNITS, true, &first, &dirty);
     rest = UNITS - 1 - count;
     memset(superslab->base + HAK_UNIT_BYTES, 0xee, count * HAK_UNIT_BYTES);
     hak_superslab_release(superslab, 1, count, count);
@@ -96,7 +96,7 @@ static void test_young_ones_stay(void **state) {
     hak_region_release(b, 1);
     unsigned first;
     bool dirty;
-    struct hak_superslab *e = hak_superslab_claim(1, &first, &dirty); /* of d */
+    struct hak_superslab *e = hak_superslab_claim(1, true, &first, &dirty); /* of d */
     assert_ptr_equal(e, d);
     hak_superslab_release(e, first, 1, 1);
     assert_true(look(1500, 500) > 0);

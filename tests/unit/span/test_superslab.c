@@ -8,6 +8,7 @@
 #include "base/bits.h"
 #include "base/counter.h"
 #include "span/map.h"
+#include "span/purge.h"
 #include "span/region.h"
 #include "span/superslab.h"
 
@@ -27,7 +28,7 @@ static char *base_of(const struct run *run) {
 
 static struct run claim(unsigned count) {
     struct run run = {.count = count};
-    run.superslab = hak_superslab_claim(count, &run.first, &run.dirty);
+    run.superslab = hak_superslab_claim(count, true, &run.first, &run.dirty);
     assert_non_null(run.superslab);
     assert_true(run.first + count <= UNITS);
     assert_int_equal(atomic_load(&run.superslab->kind), HAK_SUPERSLAB_PIECES);
@@ -253,9 +254,9 @@ static void test_search_to_the_end(void **state) {
     assert_ptr_equal(claim(2).superslab, run[CUT][0].superslab);
     unsigned first;
     bool dirty;
-    assert_null(hak_superslab_claim(2, &first, &dirty));
+    assert_null(hak_superslab_claim(2, true, &first, &dirty));
     for (int i = 0; i < CUT; i++) claim(1);
-    assert_null(hak_superslab_claim(1, &first, &dirty));
+    assert_null(hak_superslab_claim(1, true, &first, &dirty));
 }
 
 /* A hint that is wrong costs a look, and is put right. */
@@ -283,13 +284,37 @@ static void test_without_memory(void **state) {
     unsigned first;
     bool dirty;
     fake_page_fail(FAKE_ALL, 1, FAKE_FOR_EVER);
-    assert_null(hak_superslab_claim(1, &first, &dirty));
+    assert_null(hak_superslab_claim(1, true, &first, &dirty));
     fake_page_fail_never();
     struct run a = claim(20);
     fake_page_fail(FAKE_ALL, 1, FAKE_FOR_EVER);
     claim(12); /* what is there can be had */
     release(a, 20);
     claim(20);
+}
+
+/* A dense superslab is touched as one huge page, and counts as dirty; when it was purged, again. */
+static void test_huge_page(void **state) {
+    (void)state;
+    unsigned first;
+    bool dirty;
+    assert_int_equal(hak_option_set("thp", "always"), 0);
+    fake_touch_costs(1000, 100000);
+    assert_non_null(hak_superslab_claim(UNITS, false, &first, &dirty));
+    assert_int_equal(fake_touch_calls(), 0);
+    struct run a = claim(UNITS), b = claim(3);
+    assert_int_equal(fake_touch_calls(), 2);
+    assert_ptr_equal(fake_touch_last(), b.superslab->base);
+    assert_true(a.dirty && b.dirty);
+    assert_int_equal(hak_purge_all(), (UNITS - 3) * HAK_UNIT_BYTES); /* what was not used */
+    assert_int_equal(atomic_load(&b.superslab->dirty_units), 7);
+    release(a, 1);
+    claim(UNITS); /* there it is still */
+    assert_int_equal(fake_touch_calls(), 2);
+    release(a, 1);
+    hak_purge_all();
+    assert_ptr_equal(claim(UNITS).superslab, a.superslab);
+    assert_int_equal(fake_touch_calls(), 3);
 }
 
 int main(void) {
@@ -306,6 +331,7 @@ int main(void) {
         ISOLATED(test_search_to_the_end),
         ISOLATED(test_stale_hints),
         ISOLATED(test_without_memory),
+        ISOLATED(test_huge_page),
     };
     return cmocka_run_group_tests_name("span/superslab", tests, NULL, NULL);
 }

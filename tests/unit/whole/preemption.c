@@ -129,7 +129,7 @@ static void claim_a_unit(void *argument) {
     unsigned first;
     bool dirty;
     (void)argument;
-    assert_non_null(hak_superslab_claim(1, &first, &dirty));
+    assert_non_null(hak_superslab_claim(1, true, &first, &dirty));
 }
 
 static void check_purged(void *argument) {

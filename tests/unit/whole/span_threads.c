@@ -46,7 +46,7 @@ static bool claim_make(struct claim *claim, struct engine_random *random) {
     claim->first = claim->count = claim->slots = 0;
     if (engine_below(random, 4)) {
         claim->count = 1 + (unsigned)engine_below(random, engine_below(random, 4) ? 4 : 32);
-        claim->superslab = hak_superslab_claim(claim->count, &claim->first, &dirty);
+        claim->superslab = hak_superslab_claim(claim->count, true, &claim->first, &dirty);
     } else {
         claim->slots = 1 + (unsigned)engine_below(random, 5);
         claim->superslab = hak_region_claim(claim->slots);
@@ -136,7 +136,7 @@ static void *freer(void *argument) {
         hak_region_release(superslab, 1);
         unsigned first;
         bool dirty;
-        superslab = hak_superslab_claim(1, &first, &dirty);
+        superslab = hak_superslab_claim(1, true, &first, &dirty);
         if (!superslab) return freer;
         hak_superslab_release(superslab, first, 1, 1);
         if (step % 16 == 0) {
@@ -166,7 +166,7 @@ static void test_nothing_dirty_is_forgotten(void **state) {
         void *result;
         unsigned first;
         bool dirty;
-        hak_superslab_claim(1, &first, &dirty); /* a superslab that stays in pieces */
+        hak_superslab_claim(1, true, &first, &dirty); /* a superslab that stays in pieces */
         atomic_store(&freer_done, false);
         pthread_create(&thread, NULL, freer, NULL);
         while (!atomic_load_explicit(&freer_done, memory_order_relaxed)) hak_purge_some(0, 0, 64);
