@@ -5,9 +5,9 @@
 usage: run_fault.py INJECT WORKLOAD once|from|short|few
 HAKMEM_LIB is the library; without it: glibc
 
-short does both at a sample of the positions, the first sixty densely; few at a third of those, with
-a fourth of the work: for builds that make many more calls.  Status 0: no crash, no abort, contents
-intact, ENOMEM for every refused request, and all well after the failures ended.
+short does both at a sample of the positions, the first sixty densely, with half of the work; few at
+a third of those, with a fourth: for builds that make many more calls.  Status 0: no crash or abort,
+contents intact, ENOMEM for every refused request, and all well after the failures ended.
 """
 
 import concurrent.futures
@@ -46,7 +46,7 @@ def main():
     if len(sys.argv) != 4:
         sys.exit(__doc__)
     inject, workload, mode = sys.argv[1:]
-    share = "4" if mode == "few" else "1"
+    share = {"few": "4", "short": "2"}.get(mode, "1")
     status, count, _, refused, said = run(inject, workload, 0, "once", share)
     if status == SKIPPED:
         print(said)

@@ -24,7 +24,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { SKIPPED = 77, OVERLAP_BLOCKS = 100000, VICTIMS_MAX = 4096 };
+enum { SKIPPED = 77, OVERLAP_BLOCKS = 50000, VICTIMS_MAX = 4096 };
 
 /* Without stdio: its buffers would come from the allocator in the middle of a misuse. */
 static void say(const char *text) {
