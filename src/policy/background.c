@@ -214,9 +214,9 @@ static void background_run(void) {
 static uint32_t background_await_look(void) {
     for (unsigned ms = 0;; ms++) {
         uint32_t looks = atomic_load_explicit(&background_looks, memory_order_seq_cst);
-        if (!(looks & 1) || ms == BACKGROUND_LOOK_AWAIT_MS ||
+        if (!(looks & 1) || ms == BACKGROUND_LOOK_AWAIT_MS || hak_fork_pending() ||
             background_state_of(background_load()) == BACKGROUND_NONE) {
-            return looks;
+            return looks; /* in a child that has not noted that it is one, there is no thread */
         }
         hak_helper_wait(&background_looks, looks, 1);
     }

@@ -312,9 +312,15 @@ static void test_huge_page(void **state) {
     claim(UNITS); /* there it is still */
     assert_int_equal(fake_touch_calls(), 2);
     release(a, 1);
+    hak_purge_some(1000, 500, 9); /* sees it */
     hak_purge_all();
-    assert_ptr_equal(claim(UNITS).superslab, a.superslab);
+    a = claim(2);
+    assert_ptr_equal(a.superslab, b.superslab);
+    struct run c = claim(UNITS - 3); /* where a was */
     assert_int_equal(fake_touch_calls(), 3);
+    assert_int_equal(hak_purge_some(5000, 1000, 9), 0); /* it is young */
+    assert_int_equal(hak_purge_some(6000, 1000, 9), 3 * HAK_UNIT_BYTES);
+    release(c, 1);
 }
 
 int main(void) {
