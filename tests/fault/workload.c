@@ -216,7 +216,7 @@ static void work_heap(void) {
     struct hak_heap *heap = heap_new ? heap_new() : NULL;
     if (!heap_new || !granted(heap, "hak_heap_new", 0)) return;
     for (size_t i = 0; i < 300 / share; i++) {
-        size_t size = i % 100 == 99 ? (size_t)2 << 20 : 16 + i * 40;
+        size_t size = i % 50 == 49 ? (size_t)2 << 20 : 16 + i * 40;
         unsigned char *block = heap_malloc(heap, size);
         if (!granted(block, "hak_heap_malloc", size)) continue;
         block_fill(block, size);
