@@ -100,9 +100,7 @@ static struct hak_superslab *superslab_claim_partial(unsigned count, unsigned *f
 /* Touches a fresh superslab, if that is better done at once. */
 static void superslab_touch(struct hak_superslab *superslab, uint32_t dense) {
     if (atomic_load_explicit(&superslab->dirty_units, memory_order_relaxed)) return;
-    enum hak_thp_plan plan = hak_thp_plan(dense);
-    if (plan == HAK_THP_SAMPLE) hak_thp_sample(superslab->base);
-    if (plan == HAK_THP_WHOLE && hak_thp_touch(superslab->base)) {
+    if (hak_thp_touch(superslab->base, dense)) {
         atomic_store_explicit(&superslab->dirty_units, SUPERSLAB_FULL, memory_order_relaxed);
         atomic_store_explicit(&superslab->seen_ms, 0, memory_order_relaxed);
     }

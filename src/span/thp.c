@@ -54,28 +54,40 @@ static bool thp_may_try(void) {
            at;
 }
 
-enum hak_thp_plan hak_thp_plan(uint32_t dense) {
+/* How a superslab that is taken now is to be touched first. */
+enum thp_plan {
+    THP_PLAIN,  /* as its blocks are */
+    THP_SAMPLE, /* the same, but the first unit at once, to see what that costs */
+    THP_WHOLE   /* as one huge page */
+};
+
+static enum thp_plan thp_plan(uint32_t dense) {
     int64_t option = hak_option_int(HAK_OPTION_THP);
-    if (option == HAK_THP_ALWAYS) return HAK_THP_WHOLE;
-    if (option == HAK_THP_NEVER || dense < THP_DENSE_MIN || hak_purge_is_tight())
-        return HAK_THP_PLAIN;
+    if (option == HAK_THP_ALWAYS) return THP_WHOLE;
+    if (option == HAK_THP_NEVER || dense < THP_DENSE_MIN || hak_purge_is_tight()) return THP_PLAIN;
     uint32_t taken = atomic_fetch_add_explicit(&thp_taken, 1, memory_order_relaxed);
-    if (taken % THP_SAMPLE_EVERY == 0) return HAK_THP_SAMPLE;
-    return thp_pays() || thp_may_try() ? HAK_THP_WHOLE : HAK_THP_PLAIN;
+    if (taken % THP_SAMPLE_EVERY == 0) return THP_SAMPLE;
+    return thp_pays() || thp_may_try() ? THP_WHOLE : THP_PLAIN;
 }
 
 /* The thread may have been interrupted: a sample is twice the last one at most. */
-void hak_thp_sample(char *base) {
+static void thp_sample(char *base) {
     uint64_t ns = hak_page_touch(base, HAK_UNIT_BYTES) * HAK_SUPERSLAB_UNITS;
     uint64_t last = thp_load(&thp_small_ns);
     thp_store(&thp_small_ns, last && ns > 2 * last ? 2 * last : ns);
 }
 
-bool hak_thp_touch(char *base) {
+static bool thp_touch_whole(char *base) {
     uint64_t ns = hak_page_touch_huge(base, HAK_SUPERSLAB_BYTES), small = thp_load(&thp_small_ns);
     bool huge = ns >= THP_HUGE_NS_MIN;
     thp_store(&thp_huge_ns, huge ? ns : 0);
     if (huge) hak_counter_add(&hak_counters.superslabs_huge, 1);
     if (huge && ns > small) thp_store(&thp_try_at, hak_clock_ns() + (ns - small) * THP_SHARE);
     return huge;
+}
+
+bool hak_thp_touch(char *base, uint32_t dense) {
+    enum thp_plan plan = thp_plan(dense);
+    if (plan == THP_SAMPLE) thp_sample(base);
+    return plan == THP_WHOLE && thp_touch_whole(base);
 }

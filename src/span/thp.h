@@ -16,22 +16,9 @@
 
 #include "base/base.h"
 
-#include <stdatomic.h>
-
-/* How a superslab that is taken now is to be touched first. */
-enum hak_thp_plan {
-    HAK_THP_PLAIN,  /* as its blocks are */
-    HAK_THP_SAMPLE, /* the same, but the first unit at once, to see what that costs */
-    HAK_THP_WHOLE   /* as one huge page */
-};
-
-/* `dense`: so many superslabs are in use by slabs of many blocks. */
-enum hak_thp_plan hak_thp_plan(uint32_t dense);
-
-/* Touches the first unit of a fresh superslab, as a sample. */
-void hak_thp_sample(char *base);
-
-/* Touches a fresh superslab.  False: it has got no huge page. */
-bool hak_thp_touch(char *base);
+/* Touches a fresh superslab as is best now: not at all, its first unit as a sample of small pages,
+ * or all of it.  `dense`: so many others are in use by slabs of many blocks.  True: it is one huge
+ * page now, and resident as a whole. */
+bool hak_thp_touch(char *base, uint32_t dense);
 
 #endif
