@@ -14,7 +14,10 @@
 #define hak_unlikely(x) __builtin_expect(!!(x), 0)
 #define HAK_INLINE      static inline __attribute__((always_inline))
 #define HAK_COLD        __attribute__((cold, noinline))
-#define HAK_CACHE_LINE  64
+/* Runs in every process, at its start or its end: lies with the code that is used most, although
+ * the rest of its file does not (src/CMakeLists.txt). */
+#define HAK_STARTUP    __attribute__((section(".text.startup")))
+#define HAK_CACHE_LINE 64
 
 /* For what is large and of which little, or in most programs nothing, is ever touched: the linker
  * puts it behind all other data, so that what is touched of that shares a page.  Not for what is

@@ -25,7 +25,7 @@ void hak_option_init(void);
 void hak_option_init_from(const struct hak_sources *sources);
 
 /* The value of an option that is no TEXT. */
-static inline int64_t hak_option_int(enum hak_option_id id) {
+HAK_INLINE int64_t hak_option_int(enum hak_option_id id) {
     const int64_t cell = atomic_load_explicit(&hak_option_cell[id], memory_order_relaxed);
     return hak_likely(cell != 0) ? cell >> 1 : hak_option_table[id].initial;
 }

@@ -99,11 +99,14 @@ int hak_sites_write(const char *path) {
     return result < 0 ? -1 : 0;
 }
 
-void hak_site_file_at_exit(void) {
-    char path[HAK_OPTION_TEXT_BYTES];
-    hak_option_text(HAK_OPTION_SITES_FILE, path, sizeof path);
-    if (!*path) return;
+static __attribute__((noinline)) void file_write_at_exit(const char *path) {
     int result = file_write(path);
     if (result < 0)
         hak_report("the table of call sites can't be written to %s: error %d", path, -result);
+}
+
+HAK_STARTUP void hak_site_file_at_exit(void) {
+    char path[HAK_OPTION_TEXT_BYTES];
+    hak_option_text(HAK_OPTION_SITES_FILE, path, sizeof path);
+    if (*path) file_write_at_exit(path);
 }

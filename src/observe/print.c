@@ -173,9 +173,7 @@ void hak_malloc_stats(void) {
     hak_writer_finish(&out);
 }
 
-void hak_print_at_exit(void) {
-    bool all = hak_option_int(HAK_OPTION_STATS), system = hak_option_int(HAK_OPTION_SS_OS_STATS);
-    if (!all && !system) return;
+static __attribute__((noinline)) void print_chosen(bool all) {
     char where[HAK_OPTION_TEXT_BYTES];
     hak_option_text(HAK_OPTION_STATS_FILE, where, sizeof where);
     struct hak_writer out;
@@ -195,4 +193,9 @@ void hak_print_at_exit(void) {
     if (result < 0)
         hak_report("statistics can't be written to %s: error %d", *where ? where : "stderr",
                    -result);
+}
+
+HAK_STARTUP void hak_print_at_exit(void) {
+    bool all = hak_option_int(HAK_OPTION_STATS), system = hak_option_int(HAK_OPTION_SS_OS_STATS);
+    if (all || system) print_chosen(all);
 }

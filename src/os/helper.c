@@ -30,7 +30,7 @@ static _Atomic long helper_thread;
 /* atomic, relaxed: of this process; 0: not noted yet */
 static _Atomic long helper_process;
 
-void hak_helper_note(void) {
+HAK_STARTUP void hak_helper_note(void) {
     atomic_store_explicit(&helper_process, hak_syscall0(SYS_getpid), memory_order_relaxed);
     atomic_store_explicit(&helper_thread, 0, memory_order_relaxed);
 }

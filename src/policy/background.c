@@ -349,12 +349,13 @@ void hak_background_remind(uint64_t now_ms) {
     }
 }
 
-void hak_background_begin(void) {
+static __attribute__((noinline)) void background_begin(void) {
     uint32_t word = background_load();
-    if (hak_option_int(HAK_OPTION_BACKGROUND) == HAK_BACKGROUND_ON &&
-        background_state_of(word) == BACKGROUND_NONE) {
-        background_start(word);
-    }
+    if (background_state_of(word) == BACKGROUND_NONE) background_start(word);
+}
+
+HAK_STARTUP void hak_background_begin(void) {
+    if (hak_option_int(HAK_OPTION_BACKGROUND) == HAK_BACKGROUND_ON) background_begin();
 }
 
 void hak_background_end(void) {

@@ -139,7 +139,7 @@ static const char *taught_read(struct taught_table *table, struct hak_lines *lin
     return wrong || ended ? wrong : "ends in the middle: the file is damaged";
 }
 
-static void taught_load_file(const char *path) {
+static __attribute__((noinline)) void taught_load_file(const char *path) {
     struct hak_lines lines;
     struct taught_table *table = hak_arena_map(hak_align_up(sizeof *table, HAK_UNIT_BYTES));
     int error = table ? hak_lines_open(&lines, path, TAUGHT_FILE_MAX) : 0;
@@ -160,7 +160,7 @@ static void taught_load_file(const char *path) {
     atomic_store_explicit(&taught_table, table, memory_order_release);
 }
 
-void hak_taught_load(void) {
+HAK_STARTUP void hak_taught_load(void) {
     char path[HAK_OPTION_TEXT_BYTES];
     hak_option_text(HAK_OPTION_POLICY_FILE, path, sizeof path);
     if (!*path || atomic_exchange_explicit(&taught_loading, true, memory_order_relaxed)) return;
