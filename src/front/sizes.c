@@ -5,6 +5,7 @@
 #include "front/sizes.h"
 
 #include "check/verify.h"
+#include "front/fast_path.h"
 #include "front/slow.h"
 #include "heap/heap.h"
 #include "heap/registry.h"
@@ -13,11 +14,19 @@
 #include "policy/keep.h"
 #include "policy/release.h"
 
+/* Is it certain that a block with this tag is in use?  In fast mode that is not asked. */
+static bool sizes_is_used(const void *pointer, uint32_t tag) {
+    const struct hak_tls *tls = &hak_tls;
+    struct hak_used_bit at;
+    if (!tag || tag == HAK_TAG_HUGE) return false;
+    if (!hak_registry_get(hak_tag_owner(tag))->mark) return true;
+    return tls->heap && hak_tag_owner(tag) == tls->heap->id &&
+           hak_fast_in_use(tls->heap, pointer, hak_map_moved((uintptr_t)pointer), &at);
+}
+
 size_t hak_sizes_usable(const void *pointer, const char *function) {
     uint32_t tag = (uintptr_t)pointer >> HAK_ADDRESS_BITS ? 0 : hak_map_tag(pointer);
-    if (tag && tag != HAK_TAG_HUGE && !hak_registry_get(hak_tag_owner(tag))->mark) {
-        return hak_class_table[hak_tag_class(tag)].block_bytes;
-    }
+    if (sizes_is_used(pointer, tag)) return hak_class_table[hak_tag_class(tag)].block_bytes;
     struct hak_finding finding = hak_verify(pointer);
     if (finding.verdict == HAK_POINTER_VALID) return finding.block_bytes;
     if (finding.verdict != HAK_POINTER_FOREIGN ||

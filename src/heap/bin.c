@@ -214,11 +214,13 @@ void hak_bin_flush(struct hak_heap *heap, unsigned class, uint32_t keep, uint32_
 }
 
 /* Makes room in a bin without a floor.  The newest blocks stay, as they are in the processor's
- * caches, and move down; what goes is below them. */
+ * caches, and move down; what goes is below them: one block where each has a slab to itself, and
+ * several together are no cheaper. */
 static void bin_spill(struct hak_heap *heap, unsigned class) {
     struct hak_bin *bin = &heap->bin[class];
     uint32_t count = hak_heap_bin_count(heap, class);
-    uint32_t keep = hak_magazine_level(&heap->cold[class], -1);
+    uint32_t keep = class > HAK_SHARED_CLASSES ? count - 1
+                                               : hak_magazine_level(&heap->cold[class], -1);
     uint32_t moved = keep < HAK_BATCH_MAX ? keep : HAK_BATCH_MAX;
     uint32_t flushed = count - keep < HAK_BATCH_MAX ? count - keep : HAK_BATCH_MAX;
     struct hak_slot *first = bin->top + 1 - moved - flushed;

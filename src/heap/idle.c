@@ -35,7 +35,7 @@ void hak_idle_shrink_all(struct hak_heap *heap) {
 
 void hak_idle_squeeze(struct hak_heap *heap) {
     hak_idle_shrink_all(heap);
-    for (unsigned class = 1; class <= HAK_SHARED_CLASSES; class ++) {
+    for (unsigned class = 1; class <= HAK_CLASSES; class ++) {
         uint32_t most = hak_magazine_max(class);
         if (heap->cold[class].capacity > most) hak_magazine_resize(heap, class, most);
     }

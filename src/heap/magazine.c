@@ -40,7 +40,7 @@
 #define MAGAZINE_AHEAD_SHARE 32u
 
 uint32_t hak_magazine_max(unsigned class) {
-    if (HAK_STRESS || class > HAK_SHARED_CLASSES) return 1;
+    if (HAK_STRESS) return 1;
     size_t bytes = (size_t)hak_option_int(HAK_OPTION_MAGAZINE_BYTES);
     size_t blocks = (size_t)hak_option_int(HAK_OPTION_MAGAZINE_BLOCKS);
     if (hak_purge_is_tight()) {
@@ -69,11 +69,12 @@ void hak_magazine_resize(struct hak_heap *heap, unsigned class, uint32_t capacit
     bin->limit = cold->base + capacity;
 }
 
-/* How much more the magazines of all classes may hold. */
+/* How much more the magazines of all classes may hold.  What a class may have in any case is
+ * little, or one block. */
 static size_t magazine_bytes_left(const struct hak_heap *heap) {
     size_t max = MAGAZINE_CLASSES * (size_t)hak_option_int(HAK_OPTION_MAGAZINE_BYTES), used = 0;
-    for (unsigned class = 1; class <= HAK_SHARED_CLASSES; class ++)
-        used += (size_t)heap->cold[class].capacity * hak_class_table[class].block_bytes;
+    for (unsigned class = 1; class <= HAK_CLASSES; class ++)
+        used += (size_t)(heap->cold[class].capacity - 1) * hak_class_table[class].block_bytes;
     return used < max ? max - used : 0;
 }
 

@@ -40,6 +40,33 @@ static void test_growth(void **state) {
     assert_int_equal(heap->cold[class].floor, 0);
 }
 
+/* Above 32 KiB, too: a program with several large buffers that come and go has them at hand, and
+ * what does not fit is one block at a time. */
+static void test_large(void **state) {
+    (void)state;
+    if (HAK_STRESS) return;
+    struct hak_heap *heap = engine_heap("fast");
+    static struct hak_block *block[6];
+    unsigned class = hak_class_of(300000);
+    struct hak_bin_cold *cold = &heap->cold[class];
+    assert_int_equal(cold->capacity, 1);
+    for (int round = 0; round < 10; round++) {
+        engine_take_all(heap, class, block, 3);
+        for (unsigned i = 0; i < 3; i++) hak_bin_push(heap, class, block[i]);
+    }
+    assert_int_equal(cold->capacity, 3); /* a MiB */
+    assert_int_equal(length(heap, class), 3);
+    uint64_t before = cold->refills;
+    engine_take_all(heap, class, block, UNIT_COUNT(block));
+    assert_int_equal(cold->refills, before + 3);
+    for (unsigned i = 0; i < UNIT_COUNT(block); i++) hak_bin_push(heap, class, block[i]);
+    assert_int_equal(length(heap, class), 3);
+    assert_ptr_equal(heap->bin[class].top->block, block[5]);
+    for (int i = 0; i < 8 * (int)HAK_CLASSES; i++) hak_idle_look(heap);
+    assert_int_equal(length(heap, class), 0);
+    engine_check_span();
+}
+
 /* A refill leaves as much room as blocks; a program that only allocates gets more at a time, and
  * one that only frees has less left each time, until it turns. */
 static void test_drift(void **state) {
@@ -153,8 +180,9 @@ static void test_lowered_limit(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        ISOLATED(test_growth), ISOLATED(test_drift),  ISOLATED(test_young),
-        ISOLATED(test_follow), ISOLATED(test_limits), ISOLATED(test_lowered_limit),
+        ISOLATED(test_growth),        ISOLATED(test_large),  ISOLATED(test_drift),
+        ISOLATED(test_young),         ISOLATED(test_follow), ISOLATED(test_limits),
+        ISOLATED(test_lowered_limit),
     };
     return cmocka_run_group_tests_name("heap/magazine", tests, NULL, NULL);
 }
