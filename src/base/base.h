@@ -14,6 +14,8 @@
 #define hak_unlikely(x) __builtin_expect(!!(x), 0)
 #define HAK_INLINE      static inline __attribute__((always_inline))
 #define HAK_COLD        __attribute__((cold, noinline))
+/* Said where a variable is declared: it is found without a look at the global offset table. */
+#define HAK_HIDDEN __attribute__((visibility("hidden")))
 /* Runs in every process, at its start or its end: lies with the code that is used most, although
  * the rest of its file does not (src/CMakeLists.txt). */
 #define HAK_STARTUP    __attribute__((section(".text.startup")))

@@ -27,7 +27,7 @@
 
 /* The bin for a size of at most HAK_SMALL_MAX. */
 HAK_INLINE struct hak_bin *hak_fast_bin(struct hak_heap *heap, size_t size) {
-    return hak_heap_bin_at(heap, heap->class_words[(size + 15) >> 4]);
+    return hak_heap_bin_at(heap, hak_class_words[(size + 15) >> 4]);
 }
 
 HAK_INLINE void *hak_fast_malloc(size_t size) {

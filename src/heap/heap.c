@@ -57,9 +57,6 @@ struct hak_heap *hak_heap_make(enum hak_heap_kind kind) {
     heap->kind = kind;
     atomic_store_explicit(&heap->doubtful, HAK_NO_BLOCK, memory_order_relaxed);
     if (hak_option_int(HAK_OPTION_CHECK) == HAK_CHECK_CHECKED) heap->mark = hak_env_random() | 1;
-    for (size_t i = 0; i <= HAK_SMALL_MAX / 16; i++) {
-        heap->class_words[i] = (uint8_t)(hak_class_of(i * 16) << 1);
-    }
     for (unsigned class = 1; class <= HAK_CLASSES; class ++)
         heap->cold[class].base = hak_slots_none();
     hak_heap_reset(heap);

@@ -118,8 +118,6 @@ struct hak_heap {
     /* atomic, relaxed: bits of an address for which a free in checked mode looks twice.  Those that
      * no block has; and all of them once others have freed blocks of the heap. */
     _Atomic uintptr_t doubtful;
-    /* class << 1 by (size + 15) / 16, for sizes up to HAK_SMALL_MAX */
-    uint8_t class_words[HAK_SMALL_MAX / 16 + 1];
 
     /* atomic: H5; read in forked children, by the next holder of the lock, and by a visitor */
     _Alignas(HAK_CACHE_LINE) _Atomic uint32_t busy;

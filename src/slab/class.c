@@ -27,6 +27,20 @@ const struct hak_class hak_class_table[HAK_CLASSES + 1] = {
     ROW(262144, 4), ROW(327680, 5), ROW(393216, 6), ROW(458752, 7), ROW(524288, 8),
     ROW(655360, 10), ROW(786432, 12), ROW(917504, 14), ROW(1048576, 16),
 };
+
+/* hak_class_of(16 * i) << 1 as a constant, for i > 8; below the class is i. */
+#define LOG2(n) (63 - __builtin_clzll(n))
+#define LAST(i) (16ull * (i) - 1)
+#define STEP(i) (8 + (LOG2(LAST(i)) - 7) * 8 + (LAST(i) >> (LOG2(LAST(i)) - 3)) - 8 + 1)
+#define WORD(i) (uint8_t)(((i) > 8 ? STEP((i) > 8 ? (i) : 9) : (i) ? (i) : 1) << 1)
+#define WORDS_4(i) WORD(i), WORD((i) + 1), WORD((i) + 2), WORD((i) + 3)
+#define WORDS_16(i) WORDS_4(i), WORDS_4((i) + 4), WORDS_4((i) + 8), WORDS_4((i) + 12)
+#define WORDS_64(i) WORDS_16(i), WORDS_16((i) + 16), WORDS_16((i) + 32), WORDS_16((i) + 48)
+
+const uint8_t hak_class_words[HAK_SMALL_MAX / 16 + 1] = {
+    WORDS_64(0), WORDS_64(64), WORDS_64(128), WORDS_64(192), WORDS_64(256), WORDS_64(320),
+    WORDS_64(384), WORDS_64(448), WORD(512),
+};
 /* clang-format on */
 
 unsigned hak_class_of_aligned(size_t size, size_t alignment) {

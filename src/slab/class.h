@@ -29,6 +29,9 @@ struct hak_class {
 
 extern const struct hak_class hak_class_table[HAK_CLASSES + 1];
 
+/* Class << 1 by (size + 15) / 16, for sizes up to HAK_SMALL_MAX. */
+extern const uint8_t hak_class_words[HAK_SMALL_MAX / 16 + 1] HAK_HIDDEN;
+
 /* The class for `size` <= HAK_LARGE_MAX; size 0 counts as 1. */
 HAK_INLINE unsigned hak_class_of(size_t size) {
     if (size <= 128) return size ? (unsigned)((size + 15) >> 4) : 1;

@@ -9,6 +9,17 @@
 #include "span/region.h"
 
 struct hak_map hak_map HAK_TABLE;
+struct hak_map_first hak_map_first = {.index = UINTPTR_MAX};
+
+/* The first leaf of all, which another thread may have made, too. */
+static void map_note_first(size_t index, ptrdiff_t distance) {
+    struct hak_map *none = NULL, *map = (struct hak_map *)(void *)((char *)&hak_map + distance);
+    if (atomic_compare_exchange_strong_explicit(&hak_map_first.map, &none, map,
+                                                memory_order_relaxed, memory_order_relaxed)) {
+        /* release: pairs with the acquire in hak_map_moved */
+        atomic_store_explicit(&hak_map_first.index, index, memory_order_release);
+    }
+}
 
 static bool map_cover_leaf(size_t index) {
     /* A write, which leaves it as it is: reading it first would take a page fault of its own.
@@ -19,8 +30,9 @@ static bool map_cover_leaf(size_t index) {
     ptrdiff_t none = 0;
     ptrdiff_t distance = (char *)leaf - (char *)&hak_map.zero;
     /* If another thread is first, this leaf stays in the arena, unused and untouched. */
-    atomic_compare_exchange_strong_explicit(&hak_map.root[index], &none, distance,
-                                            memory_order_release, memory_order_relaxed);
+    if (atomic_compare_exchange_strong_explicit(&hak_map.root[index], &none, distance,
+                                                memory_order_release, memory_order_relaxed))
+        map_note_first(index, distance);
     return true;
 }
 

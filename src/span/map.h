@@ -6,8 +6,7 @@
  *                  root index      unit in leaf    within the unit
  *
  * A root entry is the distance in bytes from map.zero to the leaf: an unset entry, 0, leads to a
- * leaf of zeros, and a look-up has no branch.  Both tables are .bss or mapped: pages never touched
- * cost nothing.
+ * leaf of zeros.  Both tables are .bss or mapped: pages never touched cost nothing.
  *
  * A tag is  owner id << 9 | class << 1;  the owner's id is never 0.  Owner 0 with HAK_TAG_HUGE is
  * the first unit of a huge block.  The class is held doubled so that XOR with a heap's own tag
@@ -58,14 +57,24 @@ struct hak_map {
 
 extern struct hak_map hak_map;
 
-/* The map, moved so that its zero leaf is the leaf of an address. */
+/* Of the leaf that was made first, to which almost all addresses lead: set once. */
+struct hak_map_first {
+    _Atomic uintptr_t index;       /* atomic: its addresses, shifted; no address's before */
+    _Atomic(struct hak_map *) map; /* atomic: hak_map_moved() for these; set before */
+};
+
+extern struct hak_map_first hak_map_first HAK_HIDDEN;
+
+/* The map, moved so that its zero leaf is the leaf of an address.  For the first leaf that is known
+ * without waiting for the root's entry: a comparison, which the processor foresees. */
 HAK_INLINE struct hak_map *hak_map_moved(uintptr_t address) {
-    uint16_t index = (uint16_t)(address >> HAK_LEAF_SHIFT);
+    uintptr_t index = address >> HAK_LEAF_SHIFT;
+    /* acquire: pairs with the release in map_note_first */
+    if (hak_likely(index == atomic_load_explicit(&hak_map_first.index, memory_order_acquire)))
+        return atomic_load_explicit(&hak_map_first.map, memory_order_relaxed);
     /* relaxed: the address computed from it carries the dependency; see the header's last part */
-    ptrdiff_t distance = atomic_load_explicit(&hak_map.root[index], memory_order_relaxed);
-    char *map = (char *)&hak_map + distance;
-    __asm__("" : "+r"(map)); /* keeps the sum as one addition: two instructions less in free */
-    return (struct hak_map *)(void *)map;
+    ptrdiff_t distance = atomic_load_explicit(&hak_map.root[(uint16_t)index], memory_order_relaxed);
+    return (struct hak_map *)(void *)((char *)&hak_map + distance);
 }
 
 HAK_INLINE struct hak_leaf *hak_map_leaf(uintptr_t address) {

@@ -38,7 +38,7 @@ static void test_class_words(void **state) {
     (void)state;
     struct hak_heap *heap = make(HAK_HEAP_THREAD);
     for (size_t size = 0; size <= HAK_SMALL_MAX; size++) {
-        unsigned words = heap->class_words[(size + 15) >> 4];
+        unsigned words = hak_class_words[(size + 15) >> 4];
         assert_int_equal(words, hak_class_of(size) << 1);
         assert_ptr_equal(hak_heap_bin_at(heap, words), &heap->bin[hak_class_of(size)]);
     }

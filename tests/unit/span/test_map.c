@@ -72,6 +72,9 @@ static void test_cover_over_a_border(void **state) {
     assert_true(hak_map_cover(border - 1, 2)); /* again: nothing to do */
     assert_true(hak_map_cover(border - 1, 1));
     assert_ptr_equal(hak_arena_alloc(1, 1), (char *)next + 1);
+    assert_int_equal(hak_map_first.index, 8); /* the one that was made first, and no other */
+    assert_ptr_equal(hak_map_moved(8 * LEAF), hak_map_first.map);
+    assert_ptr_equal(hak_map_moved(9 * LEAF), (char *)&hak_map + hak_map.root[9]);
     hak_map_set_tags(border - 2 * HAK_UNIT_BYTES, 4, 33);
     for (int i = -3; i < 3; i++) {
         uint32_t expected = i >= -2 && i < 2 ? 33 : 0;
