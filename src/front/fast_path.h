@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * The hot path, whole: what a malloc that finds a block in its bin executes, and a free that finds
- * its block to be the thread's own.  No locks, no atomics but plain loads, no conditionals of the
+ * its block to be the thread's own.  No locks, no atomics but loads, no conditionals of the
  * preprocessor.
  *
  * There are two doors, fast mode's and checked mode's, of which at most one is open; they differ by

@@ -51,8 +51,8 @@ static void *heaps_allocate(struct hak_heap *heap, size_t size, size_t alignment
     if (alignment > HAK_MIN_ALIGN) class = hak_class_of_aligned(size, alignment);
     else if (size <= HAK_LARGE_MAX) class = hak_class_of(size);
     void *block = heaps_try(heap, class, size, alignment, zeroed, site);
-    if (!block) { /* what is free in the wrong place may be what is missing */
-        hak_background_release();
+    if (!block) {
+        hak_slow_spare();
         block = heaps_try(heap, class, size, alignment, zeroed, site);
     }
     if (!block) errno = ENOMEM;

@@ -81,12 +81,21 @@ static void *slow_fail(void) {
     return NULL;
 }
 
+void hak_slow_spare(void) {
+    struct hak_tls *tls = &hak_tls;
+    if (tls->state == HAK_TLS_READY) {
+        hak_idle_shrink_all(hak_heap_enter(tls));
+        hak_heap_leave(tls);
+    }
+    hak_background_release();
+}
+
 static void *slow_huge(size_t size, size_t alignment, bool *zeroed, const void *site) {
     uintptr_t address;
     uint16_t number = hak_wrapper_site(HAK_CALL(site), true, &address);
     struct hak_superslab *huge = hak_cached_alloc(size, alignment, number, zeroed);
     if (!huge) {
-        hak_background_release(); /* what is free in the wrong place may be what is missing */
+        hak_slow_spare();
         huge = hak_cached_alloc(size, alignment, number, zeroed);
     }
     if (!huge) return slow_fail();
@@ -98,7 +107,7 @@ static void *slow_huge(size_t size, size_t alignment, bool *zeroed, const void *
 static struct hak_block *slow_refill(struct hak_heap *heap, unsigned class, bool *zeroed,
                                      const void *site) {
     struct hak_block *block = hak_bin_refill(heap, class, zeroed);
-    if (hak_unlikely(!block)) { /* as in slow_huge */
+    if (hak_unlikely(!block)) { /* as hak_slow_spare */
         hak_idle_shrink_all(heap);
         hak_background_release();
         block = hak_bin_take(heap, class, zeroed);

@@ -30,6 +30,10 @@ void hak_slow_overflow(void *pointer, uint64_t difference);
  * cost nothing; out: the block reads as zeros.  NULL with errno ENOMEM. */
 void *hak_slow_allocate(size_t size, size_t alignment, bool *zeroed, const void *site);
 
+/* Before the last attempt of an allocation: what is free in the wrong place may be what is missing.
+ * Gives back what the thread's magazines and parked heaps have, and what waits to be purged. */
+void hak_slow_spare(void) HAK_COLD;
+
 /* The general free of a pointer into a unit with `tag`, naming the function in messages. */
 void hak_slow_release(void *pointer, uint32_t tag, const char *function);
 

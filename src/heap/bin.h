@@ -11,8 +11,8 @@
  * How much they move is for heap/magazine.h.
  *
  * Above 32 KiB a slab has one block.  A refill that finds none in the magazines of its class and
- * the next two gives back a block of each magazine of such classes, before it takes units; a flush
- * gives back one.
+ * the next two gives back a block of each magazine of such classes, before it takes units; an
+ * overflow gives back one.
  *
  * A thread's heap keeps a slab when its last block comes back, unless the class has another with
  * room: a thread whose blocks all come and go would take it and give it back again and again.

@@ -90,10 +90,12 @@ void hak_magazine_turn(struct hak_heap *heap, unsigned class) {
 }
 
 /* A program that allocates for a while, and has much of the class already, is given a batch at each
- * refill. */
+ * refill: not of blocks with a slab to themselves, of which a refill brings one. */
 void hak_magazine_follow(struct hak_heap *heap, unsigned class) {
     struct hak_bin_cold *cold = &heap->cold[class];
-    if (cold->drift < MAGAZINE_DRIFT - 1 || cold->slabs < MAGAZINE_MANY_SLABS) return;
+    if (class > HAK_SHARED_CLASSES || cold->drift < MAGAZINE_DRIFT - 1 ||
+        cold->slabs < MAGAZINE_MANY_SLABS)
+        return;
     const struct hak_class *info = &hak_class_table[class];
     size_t share = (size_t)cold->slabs * info->capacity / MAGAZINE_FOLLOW_SHARE;
     size_t wanted = hak_min_size(hak_min_size(cold->capacity * 2u + 1, HAK_BATCH_MAX - 1), share);

@@ -4,11 +4,13 @@
  *
  *   turns   A magazine that is flushed after a refill and refilled after a flush, more than once,
  *           is too small, and grows to double, up to the options magazine_blocks and
- *           magazine_bytes; all of a heap together to 16 times magazine_bytes, and 64 KiB each.
+ *           magazine_bytes; all of a heap together to 16 times magazine_bytes, and 64 KiB, or one
+ *           block, each.
  *   drift   A refill fills half of a magazine, and a flush leaves half; after a few in a row almost
  *           all, or almost none.
  *   slabs   A class that grows and has many slabs gets a batch at each refill, and new pages many
  *           at a time.
+ *   single  Above 32 KiB, where a block has a slab to itself, one at a time.
  *   young   A thread's first refills of a class are small.
  *
  * One that is idle shrinks (heap/idle.h).

@@ -28,7 +28,7 @@ const struct hak_class hak_class_table[HAK_CLASSES + 1] = {
     ROW(655360, 10), ROW(786432, 12), ROW(917504, 14), ROW(1048576, 16),
 };
 
-/* hak_class_of(16 * i) << 1 as a constant, for i > 8; below the class is i. */
+/* hak_class_of(16 * i) << 1 as a constant, for i > 8; up to there the class is i, and 1 for 0. */
 #define LOG2(n) (63 - __builtin_clzll(n))
 #define LAST(i) (16ull * (i) - 1)
 #define STEP(i) (8 + (LOG2(LAST(i)) - 7) * 8 + (LAST(i) >> (LOG2(LAST(i)) - 3)) - 8 + 1)

@@ -64,6 +64,11 @@ static void test_large(void **state) {
     assert_ptr_equal(heap->bin[class].top->block, block[5]);
     for (int i = 0; i < 8 * (int)HAK_CLASSES; i++) hak_idle_look(heap);
     assert_int_equal(length(heap, class), 0);
+    /* one that only takes gets no larger ones */
+    static struct hak_block *many[600];
+    class = hak_class_of(41000);
+    engine_take_all(heap, class, many, UNIT_COUNT(many));
+    assert_int_equal(heap->cold[class].capacity, 1);
     engine_check_span();
 }
 
