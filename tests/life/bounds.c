@@ -4,7 +4,7 @@
  *   bounds held MIB   it frees what it has used for a moment, again and again: no more than MIB are
  *                     resident soon after
  *   bounds hard MIB   allocations fail, with ENOMEM, before more than MIB are in use; and work
- *                     again when something was freed
+ *                     again when something was freed, wherever it is kept
  */
 #include "life.h"
 
@@ -57,6 +57,22 @@ static void held(size_t kib) {
     life_say("%zu KiB, at the latest after %u ms", life_resident_kib(), (unsigned)longest);
 }
 
+/* Buffers of many sizes that come and go: their thread keeps some of each. */
+static void keep_large(void) {
+    enum { SIZES = 12, TOGETHER = 16, TURNS = 16 };
+    static void *block[SIZES][TOGETHER];
+    for (unsigned k = 0; k <= SIZES; k++) { /* each by itself, then all at once */
+        for (unsigned i = 0; i < TURNS * TOGETHER; i++) {
+            bool take = i / TOGETHER % 2 == 0;
+            for (unsigned one = k % SIZES; one <= (k < SIZES ? k : SIZES - 1); one++) {
+                void **at = &block[one][i % TOGETHER];
+                if (take) *at = life_take(40000 + one * 9000, i);
+                else life_give(*at);
+            }
+        }
+    }
+}
+
 static void hard(size_t mib) {
     enum { MANY = 100000 };
     static void *block[MANY];
@@ -71,6 +87,8 @@ static void hard(size_t mib) {
     }
     life_give(life_take((mib << 20) / 2, 1));
     life_give(life_take((mib << 20) / 2, 1));
+    keep_large();
+    life_give(life_take((mib - 8) << 20, 1));
 }
 
 int main(int argc, char **argv) {
