@@ -105,10 +105,14 @@ static void visit_close_for_good(struct hak_heap *heap) {
 
 void hak_heap_await(struct hak_heap *heap) {
     uint32_t visitor;
+    bool gone = false;
     while ((visitor = atomic_load_explicit(&heap->visitor, memory_order_acquire))) {
-        if (visitor == hak_fork_generation()) {
+        if (visitor == hak_fork_generation() && !gone) {
             /* Not without end: a signal handler may fork here, and the child waits on. */
             hak_helper_wait(&heap->visitor, visitor, VISIT_WAIT_MS);
+            /* valgrind ends all threads but one, and then has libc free what it holds.  (Between
+             * vfork and exec the visitor is the parent's.) */
+            gone = hak_helper_may_start() && hak_helper_has_ended();
             continue;
         }
         visit_close_for_good(heap);

@@ -10,6 +10,7 @@
 #include "heap/magazine.h"
 #include "heap/remote.h"
 #include "heap/visit.h"
+#include "os/thread.h"
 
 static struct fake_thread visitor, owner, other; /* the visitor has no heap */
 static struct hak_heap *heap;                    /* of the owner */
@@ -256,6 +257,17 @@ static void owner_waits(void) {
 }
 ENGINE_BOTH(owner_waits)
 
+/* Its thread was ended in the middle, and the owner's goes on. */
+static void visitor_is_gone(void) {
+    start(LARGE);
+    fake_helper_allow(true, false, false);
+    atomic_store(&heap->visitor, hak_fork_generation());
+    hak_tiny_magazine_flush_all();
+    assert_int_equal(atomic_load(&heap->visitor), 0);
+    check_and_end(LARGE);
+}
+ENGINE_BOTH(visitor_is_gone)
+
 /* ---- Forks ----------------------------------------------------------------------------------- */
 
 static void (*child)(void);
@@ -366,6 +378,7 @@ int main(void) {
         ISOLATED_BOTH(large_is_taken_and_put),
         ISOLATED(test_forwarded_while_it_gathers),
         ISOLATED_BOTH(owner_waits),
+        ISOLATED_BOTH(visitor_is_gone),
         ISOLATED_BOTH(owner_forks),
         ISOLATED_BOTH(other_forks),
         ISOLATED_BOTH(owner_forks_and_is_visited),
