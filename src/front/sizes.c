@@ -15,18 +15,17 @@
 #include "policy/release.h"
 
 /* Is it certain that a block with this tag is in use?  In fast mode that is not asked. */
-static bool sizes_is_used(const void *pointer, uint32_t tag) {
-    const struct hak_tls *tls = &hak_tls;
-    struct hak_used_bit at;
+static bool sizes_is_used(const void *pointer, const struct hak_map *map, uint32_t tag) {
     if (!tag || tag == HAK_TAG_HUGE) return false;
-    if (!hak_registry_get(hak_tag_owner(tag))->mark) return true;
-    return tls->heap && hak_tag_owner(tag) == tls->heap->id &&
-           hak_fast_in_use(tls->heap, pointer, hak_map_moved((uintptr_t)pointer), &at);
+    const struct hak_heap *heap = hak_registry_get(hak_tag_owner(tag));
+    struct hak_used_bit at;
+    return !heap->mark || (heap == hak_tls.heap && hak_fast_in_use(heap, pointer, map, &at));
 }
 
 size_t hak_sizes_usable(const void *pointer, const char *function) {
-    uint32_t tag = (uintptr_t)pointer >> HAK_ADDRESS_BITS ? 0 : hak_map_tag(pointer);
-    if (sizes_is_used(pointer, tag)) return hak_class_table[hak_tag_class(tag)].block_bytes;
+    const struct hak_map *map = hak_map_moved((uintptr_t)pointer);
+    uint32_t tag = (uintptr_t)pointer >> HAK_ADDRESS_BITS ? 0 : hak_leaf_tag(&map->zero, pointer);
+    if (sizes_is_used(pointer, map, tag)) return hak_class_table[hak_tag_class(tag)].block_bytes;
     struct hak_finding finding = hak_verify(pointer);
     if (finding.verdict == HAK_POINTER_VALID) return finding.block_bytes;
     if (finding.verdict != HAK_POINTER_FOREIGN ||

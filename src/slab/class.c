@@ -28,11 +28,10 @@ const struct hak_class hak_class_table[HAK_CLASSES + 1] = {
     ROW(655360, 10), ROW(786432, 12), ROW(917504, 14), ROW(1048576, 16),
 };
 
-/* hak_class_of(16 * i) << 1 as a constant, for i > 8; up to there the class is i, and 1 for 0. */
-#define LOG2(n) (63 - __builtin_clzll(n))
+/* hak_class_of(16 * i) << 1 as a constant. */
 #define LAST(i) (16ull * (i) - 1)
-#define STEP(i) (8 + (LOG2(LAST(i)) - 7) * 8 + (LAST(i) >> (LOG2(LAST(i)) - 3)) - 8 + 1)
-#define WORD(i) (uint8_t)(((i) > 8 ? STEP((i) > 8 ? (i) : 9) : (i) ? (i) : 1) << 1)
+#define STEP(i) HAK_CLASS_STEP(LAST(i), 63u - (unsigned)__builtin_clzll(LAST(i)))
+#define WORD(i) (uint8_t)(((i) > 8 ? STEP(i) : (i) ? (i) : 1) << 1)
 #define WORDS_4(i) WORD(i), WORD((i) + 1), WORD((i) + 2), WORD((i) + 3)
 #define WORDS_16(i) WORDS_4(i), WORDS_4((i) + 4), WORDS_4((i) + 8), WORDS_4((i) + 12)
 #define WORDS_64(i) WORDS_16(i), WORDS_16((i) + 16), WORDS_16((i) + 32), WORDS_16((i) + 48)

@@ -32,13 +32,16 @@ extern const struct hak_class hak_class_table[HAK_CLASSES + 1];
 /* Class << 1 by (size + 15) / 16, for sizes up to HAK_SMALL_MAX. */
 extern const uint8_t hak_class_words[HAK_SMALL_MAX / 16 + 1] HAK_HIDDEN;
 
+/* Above 128 bytes, up to 32 KiB: the class for a size less one, `last`, whose highest bit is `top`.
+ * A macro, as hak_class_words is made of constants. */
+#define HAK_CLASS_STEP(last, top) (8 + ((top)-7) * 8 + (unsigned)((last) >> ((top)-3)) - 8 + 1)
+
 /* The class for `size` <= HAK_LARGE_MAX; size 0 counts as 1. */
 HAK_INLINE unsigned hak_class_of(size_t size) {
     if (size <= 128) return size ? (unsigned)((size + 15) >> 4) : 1;
     size_t last = size - 1;
     unsigned top = hak_log2(last);
-    if (size <= HAK_CLASS_SHARED_MAX)
-        return 8 + (top - 7) * 8 + (unsigned)(last >> (top - 3)) - 8 + 1;
+    if (size <= HAK_CLASS_SHARED_MAX) return HAK_CLASS_STEP(last, top);
     return 72 + (top - 15) * 4 + (unsigned)(last >> (top - 2)) - 4 + 1;
 }
 

@@ -57,20 +57,25 @@ static void held(size_t kib) {
     life_say("%zu KiB, at the latest after %u ms", life_resident_kib(), (unsigned)longest);
 }
 
-/* Buffers of many sizes that come and go: their thread keeps some of each. */
-static void keep_large(void) {
-    enum { SIZES = 12, TOGETHER = 16, TURNS = 16 };
+enum { SIZES = 12 };
+
+/* Buffers of the sizes `first` to `last` come and go, sixteen of each at a time. */
+static void come_and_go(unsigned first, unsigned last) {
+    enum { TOGETHER = 16, TURNS = 8 };
     static void *block[SIZES][TOGETHER];
-    for (unsigned k = 0; k <= SIZES; k++) { /* each by itself, then all at once */
-        for (unsigned i = 0; i < TURNS * TOGETHER; i++) {
-            bool take = i / TOGETHER % 2 == 0;
-            for (unsigned one = k % SIZES; one <= (k < SIZES ? k : SIZES - 1); one++) {
-                void **at = &block[one][i % TOGETHER];
-                if (take) *at = life_take(40000 + one * 9000, i);
-                else life_give(*at);
-            }
-        }
+    for (unsigned turn = 0; turn < TURNS; turn++) {
+        for (unsigned i = 0; i < TOGETHER; i++)
+            for (unsigned one = first; one <= last; one++)
+                block[one][i] = life_take(40000 + one * 9000, i);
+        for (unsigned i = 0; i < TOGETHER; i++)
+            for (unsigned one = first; one <= last; one++) life_give(block[one][i]);
     }
+}
+
+/* Their thread keeps some of each. */
+static void keep_large(void) {
+    for (unsigned one = 0; one < SIZES; one++) come_and_go(one, one);
+    come_and_go(0, SIZES - 1);
 }
 
 static void hard(size_t mib) {
